@@ -1,0 +1,670 @@
+//! Bundles and their deliveries: the state machine at the heart of the hub.
+//!
+//! A **bundle** is up to [`BUNDLE_MAX`] deliveries of one tenant, campaign and channel that are stored, queued and
+//! claimed as one. Its life:
+//!
+//! ```text
+//! queued ──claim──> sending ──finish──> done ──(members that may pass later)──> a new bundle, next generation
+//!   ^  |                |  ^ lease over: outcome unknown
+//!   |  └──hold──> held ─┘  └─claim
+//!   └──put back / release
+//! queued | held ──cancel──> cancelled
+//! ```
+//!
+//! A bundle that is `done` never changes again except by a resend, which moves its failed members into a new
+//! generation. So a delivery's whole history is the chain of its bundle's generations, and a success costs exactly
+//! three writes: create, claim, finish.
+
+use crate::{
+    channel::{Channel, OnUnknown},
+    failure::{Failure, FailureKind},
+    ids::{CampaignId, DeliveryId, IntegrationId, Place, RequestId},
+    message::Content,
+    retry::RetryPolicy,
+    time::{DAY_MS, SECOND_MS, Timestamp},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+/// The most deliveries of one bundle. 25 results with provider ids keep the state item near 1 KB, one write unit.
+pub const BUNDLE_MAX: usize = 25;
+
+/// How long a claim holds, in milliseconds: longer than a sender's timeout (60 s), much shorter than the queue's
+/// visibility timeout (360 s).
+pub const LEASE_MS: i64 = 90 * SECOND_MS;
+
+/// How long delivery records are kept, in milliseconds.
+pub const KEEP_MS: i64 = 90 * DAY_MS;
+
+/// How far back a resend may reach: the 30 days that dead deliveries are promised to be kept.
+pub const RESEND_WINDOW_MS: i64 = 30 * DAY_MS;
+
+/// Names a bundle within its campaign.
+///
+/// As text, in queue messages: `<request>` for the only delivery of a request, `<request>.<number>` for one of many,
+/// both followed by `~<generation>` from generation 1 on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BundleId {
+    /// The request that created it.
+    pub request: RequestId,
+    /// Its number within the request; `None` for a request of one recipient, whose header, state and payload are one
+    /// item.
+    pub number: Option<u16>,
+    /// 0 for the first attempt. The generations of a bundle form a tree: see [`BundleId::child`].
+    pub generation: u64,
+}
+
+/// How many generations may follow directly from one: the retry, and three resends.
+const CHILDREN_MAX: u64 = 4;
+
+impl BundleId {
+    /// The bundle that holds a delivery's first attempt.
+    #[must_use]
+    pub fn origin_of(delivery: &DeliveryId) -> Self {
+        Self { request: delivery.request.clone(), number: delivery.place.map(|place| place.bundle), generation: 0 }
+    }
+
+    /// The id of the generation that follows: the retry (`index` 0) or a resend (1 to 3). The tree's nodes are
+    /// numbered as in a heap, so no two paths lead to one id. `None` when the tree can grow no further.
+    #[must_use]
+    pub fn child(&self, index: u64) -> Option<Self> {
+        if index >= CHILDREN_MAX {
+            return None;
+        }
+        let generation = self.generation.checked_mul(CHILDREN_MAX)?.checked_add(1 + index)?;
+        Some(Self { generation, ..self.clone() })
+    }
+
+    /// The stable id of the payload's recipient number `member`.
+    #[must_use]
+    pub fn delivery(&self, member: u16) -> DeliveryId {
+        DeliveryId { request: self.request.clone(), place: self.number.map(|bundle| Place { bundle, member }) }
+    }
+}
+
+impl fmt::Display for BundleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.request)?;
+        if let Some(number) = self.number {
+            write!(f, ".{number:04}")?;
+        }
+        if self.generation > 0 {
+            write!(f, "~{}", self.generation)?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for BundleId {
+    type Err = crate::ids::InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = crate::ids::InvalidId { what: "bundle id", rule: "<request>[.<number>][~<generation>]" };
+        let (rest, generation) = match text.split_once('~') {
+            Some((rest, generation)) => (rest, generation.parse().map_err(|_| invalid.clone())?),
+            None => (text, 0),
+        };
+        let (request, number) = match rest.split_once('.') {
+            Some((request, number)) => (request, Some(number.parse().map_err(|_| invalid.clone())?)),
+            None => (rest, None),
+        };
+        Ok(Self { request: request.parse().map_err(|_| invalid)?, number, generation })
+    }
+}
+
+impl TryFrom<String> for BundleId {
+    type Error = crate::ids::InvalidId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<BundleId> for String {
+    fn from(id: BundleId) -> Self {
+        id.to_string()
+    }
+}
+
+/// Where a bundle stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BundleState {
+    /// Waits to be sent, not before `due`.
+    Queued,
+    /// Some sender has it until its lease ends.
+    Sending,
+    /// Waits for a person: its integration is disabled or its campaign is paused.
+    Held,
+    /// Every member has its result.
+    Done,
+    /// Was stopped before it was sent.
+    Cancelled,
+}
+
+/// What became of one member in this generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "s")]
+pub enum MemberResult {
+    /// The provider took it.
+    #[serde(rename = "s")]
+    Sent {
+        /// The provider's own message id, where it gives one.
+        #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+        provider_id: Option<String>,
+    },
+    /// Refused for good.
+    #[serde(rename = "f")]
+    Failed(Cause),
+    /// Retries are used up.
+    #[serde(rename = "d")]
+    Dead(Cause),
+    /// The outcome is unknown and the tenant wants a person to decide.
+    #[serde(rename = "u")]
+    Unknown(Cause),
+    /// It goes on in the next generation after a failure.
+    #[serde(rename = "r")]
+    Retrying(Cause),
+    /// It goes on in the next generation without having been tried: the limits left no room in this bundle.
+    #[serde(rename = "w")]
+    Waiting,
+    /// A person resent it; it goes on in the next generation. The cause is why it had failed.
+    #[serde(rename = "n")]
+    Resent(Cause),
+}
+
+/// Why a member did not go out: our code and the provider's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// A code of [`crate::failure`].
+    #[serde(rename = "c")]
+    pub code: String,
+    /// The provider's own words.
+    #[serde(rename = "m", default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+impl From<&Failure> for Cause {
+    fn from(failure: &Failure) -> Self {
+        Self { code: failure.code.to_owned(), detail: failure.detail.clone() }
+    }
+}
+
+/// The outward state of a delivery, as the API shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStatus {
+    /// Waits for its first attempt.
+    Queued,
+    /// A sender has it.
+    Sending,
+    /// The provider took it.
+    Sent,
+    /// Failed for now, tried again later.
+    Retrying,
+    /// Refused for good.
+    Failed,
+    /// Every retry failed.
+    Dead,
+    /// The outcome is unknown and held for a person.
+    Unknown,
+    /// Its integration is disabled or its campaign paused.
+    Held,
+    /// Stopped before it was sent.
+    Cancelled,
+}
+
+impl DeliveryStatus {
+    /// Every status, in the order of a table of outcomes.
+    pub const ALL: [Self; 9] = [
+        Self::Queued,
+        Self::Sending,
+        Self::Sent,
+        Self::Retrying,
+        Self::Failed,
+        Self::Dead,
+        Self::Unknown,
+        Self::Held,
+        Self::Cancelled,
+    ];
+
+    /// The name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Retrying => "retrying",
+            Self::Failed => "failed",
+            Self::Dead => "dead",
+            Self::Unknown => "unknown",
+            Self::Held => "held",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing more happens to it by itself.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Sent | Self::Failed | Self::Dead | Self::Unknown | Self::Cancelled)
+    }
+}
+
+impl FromStr for DeliveryStatus {
+    type Err = crate::channel::UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(crate::channel::UnknownName)
+    }
+}
+
+/// The members of one generation and their common state. The recipients themselves are in the [`Payload`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundle {
+    /// Its name within its campaign.
+    pub id: BundleId,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The channel.
+    pub channel: Channel,
+    /// The integration that sends it.
+    pub integration: IntegrationId,
+    /// Where it stands.
+    pub state: BundleState,
+    /// The payload's recipients that are in this generation, by number.
+    pub members: Vec<u16>,
+    /// Results in the order of `members`; empty until finished.
+    pub results: Vec<MemberResult>,
+    /// Failed attempts of these members before this generation.
+    pub attempts: u16,
+    /// Grows with each claim; only the newest claim may finish.
+    pub fence: u64,
+    /// When the present claim ends.
+    pub lease_until: Timestamp,
+    /// Not to be sent before.
+    pub due: Timestamp,
+    /// When this generation was created.
+    pub created_at: Timestamp,
+    /// When its results were written.
+    pub finished_at: Option<Timestamp>,
+    /// How many resends have followed from this generation.
+    pub resends: u8,
+    /// Whether the recipients were replaced by the tenant's test recipients.
+    pub sandbox: bool,
+}
+
+/// Who is to receive the deliveries of a bundle; written once, shared by all its generations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    /// The recipients by number.
+    pub recipients: Vec<Recipient>,
+}
+
+/// One recipient of a send request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// The recipient as the caller knows them.
+    #[serde(rename = "u")]
+    pub user_id: crate::ids::UserId,
+    /// Where to send: an e-mail address, a Slack channel or member id.
+    #[serde(rename = "a")]
+    pub address: String,
+    /// Which language of a template; the template's default otherwise.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<crate::template::Locale>,
+    /// Values for the template's variables.
+    #[serde(rename = "v", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+}
+
+/// What a whole request has in common; written once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// What to say.
+    pub content: Content,
+}
+
+/// Why a claim was not granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimRefusal {
+    /// It is done or cancelled: acknowledge the message.
+    Settled,
+    /// It is held: acknowledge the message; a release queues it again.
+    Held,
+    /// Another sender has it until then.
+    Busy(Timestamp),
+    /// It is not due before then.
+    NotDue(Timestamp),
+}
+
+/// What one attempt on one member came to, as a sender reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider took it and may have named it.
+    Sent {
+        /// The provider's own message id.
+        provider_id: Option<String>,
+    },
+    /// It did not go out, or we cannot know.
+    Failed(Failure),
+    /// It was not tried: no room in the limits before then.
+    Deferred {
+        /// When to ask again.
+        until: Timestamp,
+    },
+}
+
+/// The rules by which a finished attempt turns into results.
+#[derive(Clone, Copy, Debug)]
+pub struct FinishRules {
+    /// When a transient failure is tried again.
+    pub retry_policy: RetryPolicy,
+    /// What to do with an unknown outcome of a blind provider.
+    pub on_unknown: OnUnknown,
+    /// In -1..=1, drawn by the caller.
+    pub jitter: f64,
+}
+
+impl Bundle {
+    /// Claims the bundle at `now`. `Ok(true)` says that an earlier claim's lease ran out, so that the outcome of its
+    /// attempt is unknown.
+    pub fn claim(&mut self, now: Timestamp) -> Result<bool, ClaimRefusal> {
+        let expired = match self.state {
+            BundleState::Done | BundleState::Cancelled => return Err(ClaimRefusal::Settled),
+            BundleState::Held => return Err(ClaimRefusal::Held),
+            BundleState::Sending if self.lease_until >= now => return Err(ClaimRefusal::Busy(self.lease_until)),
+            BundleState::Sending => true,
+            BundleState::Queued if self.due > now => return Err(ClaimRefusal::NotDue(self.due)),
+            BundleState::Queued => false,
+        };
+        self.state = BundleState::Sending;
+        self.fence += 1;
+        self.lease_until = now.plus_ms(LEASE_MS);
+        Ok(expired)
+    }
+
+    /// Writes the outcomes (in the order of `members`) and returns the next generation for the members that go on.
+    ///
+    /// Members go on together, due when the last of their pauses is over, because they failed together; a failure's
+    /// attempt counts, a deferral's does not. A member that was never tried keeps its attempts only if no member of
+    /// the next generation had one more: they share one count, and the higher one is the safe one.
+    pub fn finish(&mut self, outcomes: Vec<Outcome>, rules: FinishRules, now: Timestamp) -> Option<Self> {
+        let child = self.id.child(0);
+        // A tree that can grow no further ends the retries.
+        let rules = if child.is_some() { rules } else { FinishRules { retry_policy: RetryPolicy::Manual, ..rules } };
+        let mut onward = Onward { attempts: self.attempts, due: now, members: Vec::new() };
+        let results = self
+            .members
+            .clone()
+            .into_iter()
+            .zip(outcomes)
+            .map(|(member, outcome)| self.settle(member, outcome, rules, now, &mut onward))
+            .collect();
+        self.results = results;
+        self.state = BundleState::Done;
+        self.finished_at = Some(now);
+        child.filter(|_| !onward.members.is_empty()).map(|child| self.succeed(child, onward, now))
+    }
+
+    fn settle(
+        &self,
+        member: u16,
+        outcome: Outcome,
+        rules: FinishRules,
+        now: Timestamp,
+        onward: &mut Onward,
+    ) -> MemberResult {
+        let failure = match outcome {
+            Outcome::Sent { provider_id } => return MemberResult::Sent { provider_id },
+            Outcome::Deferred { until } => {
+                onward.members.push(member);
+                onward.due = onward.due.max(until);
+                return MemberResult::Waiting;
+            }
+            Outcome::Failed(failure) => failure,
+        };
+        let cause = Cause::from(&failure);
+        let retry_after_ms = match failure.kind {
+            FailureKind::Permanent => return MemberResult::Failed(cause),
+            FailureKind::Unknown if rules.on_unknown == OnUnknown::Hold => return MemberResult::Unknown(cause),
+            FailureKind::Transient { after_ms } | FailureKind::Throttled { after_ms } => after_ms,
+            FailureKind::Unknown | FailureKind::Unauthorized => None,
+        };
+        let attempts = self.attempts + 1;
+        match rules.retry_policy.pause_ms(attempts, rules.jitter, retry_after_ms) {
+            None => MemberResult::Dead(cause),
+            Some(pause_ms) => {
+                onward.members.push(member);
+                onward.attempts = attempts;
+                onward.due = onward.due.max(now.plus_ms(pause_ms));
+                MemberResult::Retrying(cause)
+            }
+        }
+    }
+
+    /// The generation `id` with the given members.
+    fn succeed(&self, id: BundleId, onward: Onward, now: Timestamp) -> Self {
+        Self {
+            id,
+            state: BundleState::Queued,
+            members: onward.members,
+            results: Vec::new(),
+            attempts: onward.attempts,
+            fence: 0,
+            lease_until: Timestamp(0),
+            due: onward.due,
+            created_at: now,
+            finished_at: None,
+            resends: 0,
+            ..self.clone()
+        }
+    }
+
+    /// Moves the failed members whose status is in `statuses` into a new generation that is due at once, with a fresh
+    /// count of attempts. `None` when no member qualifies, or after three resends of the same generation.
+    pub fn resend(&mut self, statuses: &[DeliveryStatus], now: Timestamp) -> Option<Self> {
+        let child = self.id.child(1 + u64::from(self.resends)).filter(|_| self.state == BundleState::Done)?;
+        let mut members = Vec::new();
+        for (member, result) in self.members.iter().zip(&mut self.results) {
+            let (status, cause) = match result {
+                MemberResult::Failed(cause) => (DeliveryStatus::Failed, cause),
+                MemberResult::Dead(cause) => (DeliveryStatus::Dead, cause),
+                MemberResult::Unknown(cause) => (DeliveryStatus::Unknown, cause),
+                _ => continue,
+            };
+            if statuses.contains(&status) {
+                members.push(*member);
+                *result = MemberResult::Resent(cause.clone());
+            }
+        }
+        if members.is_empty() {
+            return None;
+        }
+        self.resends += 1;
+        Some(self.succeed(child, Onward { attempts: 0, due: now, members }, now))
+    }
+
+    /// The outward status of the member at `index` of `members`; `None` when it goes on in the next generation.
+    #[must_use]
+    pub fn status_of(&self, index: usize) -> Option<DeliveryStatus> {
+        match self.results.get(index) {
+            Some(MemberResult::Sent { .. }) => Some(DeliveryStatus::Sent),
+            Some(MemberResult::Failed(_)) => Some(DeliveryStatus::Failed),
+            Some(MemberResult::Dead(_)) => Some(DeliveryStatus::Dead),
+            Some(MemberResult::Unknown(_)) => Some(DeliveryStatus::Unknown),
+            Some(MemberResult::Retrying(_) | MemberResult::Waiting | MemberResult::Resent(_)) => None,
+            None => Some(match self.state {
+                BundleState::Queued if self.attempts > 0 => DeliveryStatus::Retrying,
+                BundleState::Queued => DeliveryStatus::Queued,
+                BundleState::Held => DeliveryStatus::Held,
+                BundleState::Cancelled => DeliveryStatus::Cancelled,
+                BundleState::Sending | BundleState::Done => DeliveryStatus::Sending,
+            }),
+        }
+    }
+
+    /// How many members stand where; those that went on are counted in their next generation.
+    pub fn statuses(&self) -> impl Iterator<Item = DeliveryStatus> + '_ {
+        (0..self.members.len()).filter_map(|index| self.status_of(index))
+    }
+}
+
+/// The members that go on, and how.
+struct Onward {
+    attempts: u16,
+    due: Timestamp,
+    members: Vec<u16>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(1_763_640_000_000);
+    const RULES: FinishRules =
+        FinishRules { retry_policy: RetryPolicy::Exponential, on_unknown: OnUnknown::Retry, jitter: 0.0 };
+
+    fn bundle(members: u16) -> Bundle {
+        Bundle {
+            id: BundleId { request: RequestId::generate(), number: Some(0), generation: 0 },
+            campaign: "spring".parse().unwrap(),
+            channel: Channel::Email,
+            integration: IntegrationId::generate(),
+            state: BundleState::Queued,
+            members: (0..members).collect(),
+            results: vec![],
+            attempts: 0,
+            fence: 0,
+            lease_until: Timestamp(0),
+            due: NOON,
+            created_at: NOON,
+            finished_at: None,
+            resends: 0,
+            sandbox: false,
+        }
+    }
+
+    fn failed(kind: FailureKind) -> Outcome {
+        Outcome::Failed(Failure::new(kind, "provider_error", "no"))
+    }
+
+    const TRANSIENT: FailureKind = FailureKind::Transient { after_ms: None };
+
+    #[test]
+    fn ids_survive_a_round_trip() {
+        let request = RequestId::generate();
+        for (number, generation) in [(None, 0), (None, 3), (Some(0), 0), (Some(39), u64::MAX)] {
+            let id = BundleId { request: request.clone(), number, generation };
+            assert_eq!(id.to_string().parse::<BundleId>(), Ok(id));
+        }
+        assert!("nonsense".parse::<BundleId>().is_err());
+    }
+
+    #[test]
+    fn no_two_paths_lead_to_one_generation() {
+        let root = bundle(1).id;
+        let mut seen = std::collections::BTreeSet::from([root.generation]);
+        let mut level = vec![root];
+        for _ in 0..4 {
+            level = level.iter().flat_map(|id| (0..4).filter_map(|index| id.child(index))).collect();
+            assert!(level.iter().all(|id| seen.insert(id.generation)));
+        }
+        assert_eq!(level[0].child(4), None);
+        assert_eq!(BundleId { generation: u64::MAX, ..level[0].clone() }.child(0), None);
+    }
+
+    #[test]
+    fn only_one_of_two_claims_wins() {
+        let mut bundle = bundle(2);
+        assert_eq!(bundle.claim(NOON), Ok(false));
+        assert_eq!(bundle.claim(NOON), Err(ClaimRefusal::Busy(NOON.plus_ms(LEASE_MS))));
+        assert_eq!(bundle.fence, 1);
+    }
+
+    #[test]
+    fn a_claim_after_the_lease_says_that_the_outcome_is_unknown() {
+        let mut bundle = bundle(1);
+        bundle.claim(NOON).unwrap();
+        assert_eq!(bundle.claim(NOON.plus_ms(LEASE_MS + 1)), Ok(true));
+        assert_eq!(bundle.fence, 2);
+    }
+
+    #[test]
+    fn claims_are_refused_before_due_when_held_and_when_settled() {
+        let mut bundle = bundle(1);
+        bundle.due = NOON.plus_ms(1);
+        assert_eq!(bundle.claim(NOON), Err(ClaimRefusal::NotDue(NOON.plus_ms(1))));
+        for (state, refusal) in [
+            (BundleState::Held, ClaimRefusal::Held),
+            (BundleState::Done, ClaimRefusal::Settled),
+            (BundleState::Cancelled, ClaimRefusal::Settled),
+        ] {
+            bundle.state = state;
+            assert_eq!(bundle.claim(NOON.plus_ms(9)), Err(refusal));
+        }
+    }
+
+    #[test]
+    fn transient_failures_go_on_alone_in_a_smaller_bundle() {
+        let mut first = bundle(3);
+        first.claim(NOON).unwrap();
+        let sent = Outcome::Sent { provider_id: Some("q1".into()) };
+        let next = first.finish(vec![sent, failed(TRANSIENT), failed(FailureKind::Permanent)], RULES, NOON).unwrap();
+        assert_eq!(next.members, [1]);
+        assert_eq!((next.attempts, next.id.generation, next.due), (1, 1, NOON.plus_ms(5_000)));
+        assert_eq!(next.id.delivery(1), first.id.delivery(1), "the delivery keeps its id");
+        assert_eq!(first.statuses().collect::<Vec<_>>(), [DeliveryStatus::Sent, DeliveryStatus::Failed]);
+        assert_eq!(next.statuses().collect::<Vec<_>>(), [DeliveryStatus::Retrying]);
+    }
+
+    #[test]
+    fn retries_end_in_dead() {
+        let mut current = bundle(1);
+        let mut tries = 0;
+        loop {
+            let now = current.due;
+            current.claim(now).unwrap();
+            tries += 1;
+            match current.finish(vec![failed(TRANSIENT)], RULES, now) {
+                Some(next) => current = next,
+                None => break,
+            }
+        }
+        assert_eq!(tries, 6);
+        assert_eq!(current.status_of(0), Some(DeliveryStatus::Dead));
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_retried_or_held_as_the_tenant_chose() {
+        let mut retried = bundle(1);
+        assert!(retried.finish(vec![failed(FailureKind::Unknown)], RULES, NOON).is_some());
+        let mut held = bundle(1);
+        let rules = FinishRules { on_unknown: OnUnknown::Hold, ..RULES };
+        assert!(held.finish(vec![failed(FailureKind::Unknown)], rules, NOON).is_none());
+        assert_eq!(held.status_of(0), Some(DeliveryStatus::Unknown));
+    }
+
+    #[test]
+    fn a_deferred_member_waits_without_losing_an_attempt() {
+        let mut first = bundle(2);
+        let until = NOON.plus_ms(60_000);
+        let outcomes = vec![Outcome::Sent { provider_id: None }, Outcome::Deferred { until }];
+        let next = first.finish(outcomes, RULES, NOON).unwrap();
+        assert_eq!((next.members.as_slice(), next.attempts, next.due), ([1].as_slice(), 0, until));
+        assert_eq!(next.status_of(0), Some(DeliveryStatus::Queued));
+    }
+
+    #[test]
+    fn a_resend_moves_only_what_failed() {
+        let mut first = bundle(2);
+        let outcomes = vec![Outcome::Sent { provider_id: None }, failed(FailureKind::Permanent)];
+        assert!(first.finish(outcomes, RULES, NOON).is_none());
+        assert!(first.resend(&[DeliveryStatus::Dead], NOON).is_none());
+        let next = first.resend(&[DeliveryStatus::Failed], NOON).unwrap();
+        assert_eq!((next.members.as_slice(), next.attempts), ([1].as_slice(), 0));
+        assert_eq!(first.status_of(0), Some(DeliveryStatus::Sent));
+        assert!(first.resend(&[DeliveryStatus::Failed], NOON).is_none(), "a second resend finds nothing");
+    }
+}

@@ -1,0 +1,131 @@
+//! The events other services see on the bus, and how a committed change turns into them.
+
+use crate::{
+    bundle::{Bundle, BundleState, DeliveryStatus, MemberResult},
+    ids::TenantId,
+    integration::Integration,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The EventBridge source of all our events.
+pub const SOURCE: &str = "trunkline";
+
+/// An event before it is put on the bus.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Event {
+    /// The detail-type.
+    pub name: &'static str,
+    /// Grows out of the change itself, so that a second publication of one change carries the same id.
+    pub id: String,
+    /// The tenant it belongs to.
+    pub tenant_id: TenantId,
+    /// What happened, besides `tenant_id` and `event_id`.
+    pub detail: Value,
+}
+
+/// `delivery.enqueued` for a new first-generation bundle; `delivery.sent` and `delivery.failed` for one that was just
+/// finished, each with the deliveries it concerns. A failure that will be retried is no event yet.
+#[must_use]
+pub fn of_bundle(tenant: &TenantId, old: Option<&Bundle>, new: &Bundle) -> Vec<Event> {
+    let event = |name: &'static str, deliveries: Vec<Value>| Event {
+        name,
+        id: format!("{}:{}:{name}:{}", new.campaign, new.id, new.resends),
+        tenant_id: tenant.clone(),
+        detail: json!({
+            "campaign_id": new.campaign,
+            "channel": new.channel,
+            "integration_id": new.integration,
+            "sandbox": new.sandbox,
+            "deliveries": deliveries,
+        }),
+    };
+    match old {
+        None if new.id.generation == 0 => {
+            let ids = new.members.iter().map(|member| json!({"id": new.id.delivery(*member)})).collect();
+            vec![event("delivery.enqueued", ids)]
+        }
+        Some(old) if old.state != BundleState::Done && new.state == BundleState::Done => {
+            let mut sent = Vec::new();
+            let mut failed = Vec::new();
+            for (member, result) in new.members.iter().zip(&new.results) {
+                let id = new.id.delivery(*member);
+                match result {
+                    MemberResult::Sent { provider_id } => {
+                        sent.push(json!({"id": id, "provider_message_id": provider_id}));
+                    }
+                    MemberResult::Failed(cause) => failed.push((id, DeliveryStatus::Failed, cause)),
+                    MemberResult::Dead(cause) => failed.push((id, DeliveryStatus::Dead, cause)),
+                    MemberResult::Unknown(cause) => failed.push((id, DeliveryStatus::Unknown, cause)),
+                    MemberResult::Retrying(_) | MemberResult::Waiting | MemberResult::Resent(_) => {}
+                }
+            }
+            let failed: Vec<Value> = failed
+                .into_iter()
+                .map(|(id, status, cause)| {
+                    json!({"id": id, "status": status, "code": cause.code, "detail": cause.detail})
+                })
+                .collect();
+            let mut events = Vec::new();
+            if !sent.is_empty() {
+                events.push(event("delivery.sent", sent));
+            }
+            if !failed.is_empty() {
+                events.push(event("delivery.failed", failed));
+            }
+            events
+        }
+        Some(old) if old.state != BundleState::Cancelled && new.state == BundleState::Cancelled => {
+            let cancelled = new
+                .members
+                .iter()
+                .map(|member| json!({"id": new.id.delivery(*member), "status": DeliveryStatus::Cancelled}))
+                .collect();
+            vec![event("delivery.failed", cancelled)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `integration.config_updated` when settings changed (a new revision); `integration.health_changed` when a test came
+/// out differently from the one before.
+#[must_use]
+pub fn of_integration(tenant: &TenantId, old: Option<&Integration>, new: &Integration) -> Vec<Event> {
+    let mut events = Vec::new();
+    let common = json!({
+        "integration_id": new.id,
+        "channel": new.channel(),
+        "provider": new.provider,
+        "name": new.name,
+    });
+    let event = |name: &'static str, id: String, extra: Value| {
+        let mut detail = common.clone();
+        if let (Some(detail), Value::Object(extra)) = (detail.as_object_mut(), extra) {
+            detail.extend(extra);
+        }
+        Event { name, id, tenant_id: tenant.clone(), detail }
+    };
+    if old.is_none_or(|old| old.rev != new.rev) {
+        let change = match old {
+            None => "created",
+            Some(old) if old.deleted_at.is_none() && new.deleted_at.is_some() => "deleted",
+            Some(old) if !old.enabled && new.enabled => "enabled",
+            Some(old) if old.enabled && !new.enabled => "disabled",
+            Some(old) if old.secret_version != new.secret_version => "secrets_rotated",
+            Some(_) => "updated",
+        };
+        let extra =
+            json!({"change": change, "rev": new.rev, "enabled": new.enabled, "updated_by": new.updated_by.to_string()});
+        events.push(event("integration.config_updated", format!("{}:rev:{}", new.id, new.rev), extra));
+    }
+    if let Some(test) = &new.last_test {
+        let before = old.and_then(|old| old.last_test.as_ref()).map(|test| test.status);
+        if before != Some(test.status) {
+            let extra = json!({
+                "status": test.status, "previous": before, "badge": test.status.badge(), "code": test.code, "detail": test.detail,
+            });
+            events.push(event("integration.health_changed", format!("{}:health:{}", new.id, test.at.0), extra));
+        }
+    }
+    events
+}

@@ -1,0 +1,304 @@
+//! Typed identifiers. Each is parsed once at the edge and trusted inside; none may contain `#`, which separates the
+//! parts of a storage key.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// Why a text is not an identifier, in words that name the fix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {rule}")]
+pub struct InvalidId {
+    /// What the text should have been, e.g. `tenant id`.
+    pub what: &'static str,
+    /// What is allowed.
+    pub rule: &'static str,
+}
+
+/// Crockford's base 32, the alphabet of ULIDs: no I, L, O, U.
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+fn is_crockford(text: &str) -> bool {
+    text.bytes().all(|byte| CROCKFORD.contains(&byte))
+}
+
+/// 26 Crockford characters of a fresh ULID: sortable by time, 80 random bits.
+fn fresh_ulid() -> String {
+    ulid::Ulid::generate().to_string()
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:expr, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identifier as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let check: fn(&str) -> bool = $check;
+                if check(text) { Ok(Self(text.to_owned())) } else { Err(InvalidId { what: $what, rule: $rule }) }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+macro_rules! prefixed_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $what:literal) => {
+        text_id!(
+            $(#[$doc])*
+            $name,
+            $what,
+            concat!("`", $prefix, "` followed by 26 characters of Crockford base 32"),
+            |text| text.strip_prefix($prefix).is_some_and(|tail| tail.len() == 26 && is_crockford(tail))
+        );
+
+        impl $name {
+            /// A fresh identifier, sortable by its time of creation.
+            #[must_use]
+            pub fn generate() -> Self {
+                Self(format!(concat!($prefix, "{}"), fresh_ulid()))
+            }
+        }
+    };
+}
+
+/// Letters, digits, `.`, `_`, `-`: safe in keys, URLs and file names.
+fn is_plain(text: &str, longest: usize) -> bool {
+    !text.is_empty()
+        && text.len() <= longest
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+text_id!(
+    /// A tenant: one customer of the team that runs this hub.
+    TenantId,
+    "tenant id",
+    "1 to 48 lowercase letters, digits and hyphens, starting with a letter or digit",
+    |text| is_plain(text, 48)
+        && !text.starts_with('-')
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+);
+text_id!(
+    /// A campaign: the caller's own grouping of deliveries, named by the caller.
+    CampaignId,
+    "campaign id",
+    "1 to 64 letters, digits, `.`, `_` or `-`",
+    |text| is_plain(text, 64)
+);
+text_id!(
+    /// A template, named by the tenant or, for the ready-made ones, by us.
+    TemplateId,
+    "template id",
+    "1 to 64 letters, digits, `.`, `_` or `-`",
+    |text| is_plain(text, 64)
+);
+text_id!(
+    /// A recipient as the caller knows them. Shown back in results, never interpreted.
+    UserId,
+    "user id",
+    "1 to 128 printable characters without `#`",
+    |text| !text.is_empty() && text.len() <= 128 && !text.chars().any(|c| c.is_control() || c == '#')
+);
+prefixed_id!(
+    /// One configured connection of a tenant.
+    IntegrationId,
+    "int_",
+    "integration id"
+);
+prefixed_id!(
+    /// An API key, by which it is listed and revoked (never the secret itself).
+    KeyId,
+    "key_",
+    "key id"
+);
+text_id!(
+    /// One accepted send request. Derived from the caller's `Idempotency-Key` where there is one, so that a repeat
+    /// finds the first; random otherwise. Because derived ids are hashes, a large campaign's items spread over the
+    /// sort-key space and DynamoDB can split a hot partition.
+    RequestId,
+    "request id",
+    "26 characters of Crockford base 32",
+    |text| text.len() == 26 && is_crockford(text)
+);
+
+impl RequestId {
+    /// A random request id, for a request without an `Idempotency-Key`.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(fresh_ulid())
+    }
+
+    /// The request id that belongs to an idempotency key in one tenant and campaign: 128 bits of SHA-256.
+    #[must_use]
+    pub fn from_idempotency_key(tenant: &TenantId, campaign: &CampaignId, key: &str) -> Self {
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        for part in [tenant.as_str(), campaign.as_str(), key] {
+            context.update(part.as_bytes());
+            context.update(&[0]);
+        }
+        let digest = context.finish();
+        let mut bytes = [0_u8; 16];
+        bytes.copy_from_slice(&digest.as_ref()[..16]);
+        Self(ulid::Ulid::from_bytes(bytes).to_string())
+    }
+}
+
+/// A delivery's stable name: its request, and where in the request it stands. It never changes, however often the
+/// delivery is retried or resent.
+///
+/// ```text
+/// dlv_01JD0000000000000000000000         the only delivery of its request
+/// dlv_01JD00000000000000000000000102     member 2 of bundle 1 (base 32, two characters each)
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DeliveryId {
+    /// The request that created it.
+    pub request: RequestId,
+    /// The bundle and the member within it; `None` when the delivery is its request's only one.
+    pub place: Option<Place>,
+}
+
+/// Where in its request a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The bundle's number within the request, below 1,024.
+    pub bundle: u16,
+    /// The recipient's number within the bundle's payload, below 1,024.
+    pub member: u16,
+}
+
+fn encode_pair(number: u16) -> [char; 2] {
+    let digit = |value: u16| char::from(CROCKFORD[usize::from(value & 31)]);
+    [digit(number >> 5), digit(number)]
+}
+
+fn decode_pair(text: &str) -> Option<u16> {
+    text.bytes().try_fold(0_u16, |sum, byte| {
+        let value = CROCKFORD.iter().position(|candidate| *candidate == byte)?;
+        Some(sum * 32 + u16::try_from(value).ok()?)
+    })
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "dlv_{}", self.request)?;
+        if let Some(place) = self.place {
+            let ([a, b], [c, d]) = (encode_pair(place.bundle), encode_pair(place.member));
+            write!(f, "{a}{b}{c}{d}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for DeliveryId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let invalid = InvalidId { what: "delivery id", rule: "an id as returned by the send request (`dlv_...`)" };
+        let tail = text.strip_prefix("dlv_").filter(|tail| tail.is_ascii()).ok_or_else(|| invalid.clone())?;
+        let (request, place) = match tail.len() {
+            26 => (tail, None),
+            30 => {
+                let (request, place) = tail.split_at(26);
+                let (bundle, member) = place.split_at(2);
+                let pair = decode_pair(bundle).zip(decode_pair(member)).ok_or_else(|| invalid.clone())?;
+                (request, Some(Place { bundle: pair.0, member: pair.1 }))
+            }
+            _ => return Err(invalid),
+        };
+        Ok(Self { request: request.parse().map_err(|_| invalid)?, place })
+    }
+}
+
+impl TryFrom<String> for DeliveryId {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<DeliveryId> for String {
+    fn from(id: DeliveryId) -> Self {
+        id.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_id_is_a_slug_without_key_separators() {
+        assert!("acme-1".parse::<TenantId>().is_ok());
+        for bad in ["", "-acme", "Acme", "a#b", "a b", &"a".repeat(49)] {
+            assert!(bad.parse::<TenantId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_error_says_what_is_allowed() {
+        let error = "a#b".parse::<CampaignId>().unwrap_err();
+        assert_eq!(error.to_string(), "campaign id must be 1 to 64 letters, digits, `.`, `_` or `-`");
+    }
+
+    #[test]
+    fn generated_ids_parse() {
+        let id = IntegrationId::generate();
+        assert_eq!(id.as_str().parse::<IntegrationId>(), Ok(id));
+    }
+
+    #[test]
+    fn an_idempotency_key_gives_the_same_request_id_in_one_campaign_only() {
+        let (acme, other) = ("acme".parse().unwrap(), "other".parse().unwrap());
+        let (spring, autumn) = ("spring".parse().unwrap(), "autumn".parse().unwrap());
+        let id = RequestId::from_idempotency_key(&acme, &spring, "k1");
+        assert_eq!(id, RequestId::from_idempotency_key(&acme, &spring, "k1"));
+        assert_ne!(id, RequestId::from_idempotency_key(&other, &spring, "k1"));
+        assert_ne!(id, RequestId::from_idempotency_key(&acme, &autumn, "k1"));
+        assert!(id.as_str().parse::<RequestId>().is_ok());
+    }
+
+    #[test]
+    fn delivery_ids_survive_a_round_trip() {
+        let request = RequestId::generate();
+        for place in [None, Some(Place { bundle: 0, member: 0 }), Some(Place { bundle: 999, member: 1023 })] {
+            let id = DeliveryId { request: request.clone(), place };
+            assert_eq!(id.to_string().parse::<DeliveryId>(), Ok(id));
+        }
+        for bad in ["", "dlv_", "dlv_01", "int_01JD0000000000000000000000", "dlv_ü1JD000000000000000000000"] {
+            assert!(bad.parse::<DeliveryId>().is_err(), "{bad}");
+        }
+    }
+}

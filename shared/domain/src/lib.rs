@@ -1,0 +1,26 @@
+//! The words and the rules of Trunkline: what a tenant, an integration, a bundle and a delivery are, and what may
+//! happen to them. Nothing in here does I/O, reads a clock or draws a random number: callers pass the time and the
+//! jitter in, so every rule is a pure function with a plain test.
+//!
+//! Read [`bundle`] first: the way a delivery travels is its state machine.
+
+pub mod audit;
+pub mod bundle;
+pub mod campaign;
+pub mod channel;
+pub mod event;
+pub mod failure;
+pub mod health;
+pub mod ids;
+pub mod integration;
+pub mod key;
+pub mod message;
+pub mod preflight;
+pub mod principal;
+pub mod rate;
+pub mod retry;
+pub mod secret;
+pub mod settings;
+pub mod template;
+pub mod tenant;
+pub mod time;

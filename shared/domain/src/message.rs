@@ -1,0 +1,55 @@
+//! What a delivery says.
+
+use crate::{
+    ids::TemplateId,
+    template::{Rendered, Template, TemplateError},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a request says to all its recipients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// A message given in full. Its texts may use variables, as a template's may.
+    Message(Message),
+    /// A stored template in the version that was current when the request was accepted.
+    Template {
+        /// The template.
+        id: TemplateId,
+        /// Its version.
+        version: u32,
+        /// Values shared by all recipients; a recipient's own win.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        variables: BTreeMap<String, String>,
+    },
+}
+
+/// A message given in full.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The subject, where the channel has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Plain text.
+    pub text: String,
+    /// HTML, where the channel can show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// A link that the message leads to; Slack shows it as a button.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+impl Message {
+    /// Fills in the variables.
+    pub fn render(&self, variables: &BTreeMap<String, String>) -> Result<Rendered, TemplateError> {
+        Template::render_parts(
+            self.subject.as_deref(),
+            &self.text,
+            self.html.as_deref(),
+            self.link.as_deref(),
+            variables,
+        )
+    }
+}

@@ -1,0 +1,174 @@
+//! Who calls, and what they may do.
+
+use crate::{ids::KeyId, tenant::TenantScope};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// Who did something, as kept in audit records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Principal {
+    /// An API key of the tenant.
+    ApiKey(KeyId),
+    /// The team that runs this deployment.
+    Operator,
+    /// Our own scheduled work.
+    System,
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ApiKey(id) => write!(f, "api_key:{id}"),
+            Self::Operator => f.write_str("operator"),
+            Self::System => f.write_str("system"),
+        }
+    }
+}
+
+macro_rules! scopes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// One permission, `resource:action`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Scope {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl Scope {
+            /// Every scope.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// `resource:action`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+scopes! {
+    /// See integrations, their health and the catalog.
+    IntegrationsRead = "integrations:read",
+    /// Create, change and delete integrations, templates and settings.
+    IntegrationsWrite = "integrations:write",
+    /// Run tests of saved integrations.
+    IntegrationsTest = "integrations:test",
+    /// Ask whether a campaign may go.
+    CampaignsPreflight = "campaigns:preflight",
+    /// Send, resend, pause, resume and cancel.
+    CampaignsSend = "campaigns:send",
+    /// Read campaigns and deliveries.
+    CampaignsRead = "campaigns:read",
+    /// See API keys.
+    KeysRead = "keys:read",
+    /// Create and revoke API keys.
+    KeysWrite = "keys:write",
+    /// Read the audit trail.
+    AuditRead = "audit:read",
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Scope {
+    type Err = crate::channel::UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.iter().copied().find(|scope| scope.as_str() == text).ok_or(crate::channel::UnknownName)
+    }
+}
+
+/// A granted permission: one scope, every action of a resource (`campaigns:*`), or everything (`*`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Grant(String);
+
+impl Grant {
+    /// The grant as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it includes `scope`.
+    #[must_use]
+    pub fn covers(&self, scope: Scope) -> bool {
+        match self.0.strip_suffix('*') {
+            Some("") => true,
+            Some(resource) => scope.as_str().starts_with(resource),
+            None => self.0 == scope.as_str(),
+        }
+    }
+}
+
+impl TryFrom<String> for Grant {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let known = text == "*"
+            || text.parse::<Scope>().is_ok()
+            || text.strip_suffix(":*").is_some_and(|resource| {
+                Scope::ALL.iter().any(|scope| scope.as_str().split(':').next() == Some(resource))
+            });
+        if known {
+            Ok(Self(text))
+        } else {
+            let all: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+            Err(format!("unknown scope `{text}`; use `*`, `resource:*` or one of {}", all.join(", ")))
+        }
+    }
+}
+
+impl From<Grant> for String {
+    fn from(grant: Grant) -> Self {
+        grant.0
+    }
+}
+
+/// An authenticated caller of one tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The tenant it may act for.
+    pub scope: TenantScope,
+    /// Who it is.
+    pub principal: Principal,
+    /// What it may do.
+    pub grants: Vec<Grant>,
+}
+
+impl Caller {
+    /// Whether it may do `scope`.
+    #[must_use]
+    pub fn may(&self, scope: Scope) -> bool {
+        self.grants.iter().any(|grant| grant.covers(scope))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(text: &str) -> Grant {
+        Grant::try_from(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn grants_cover_what_they_name_and_no_more() {
+        assert!(grant("*").covers(Scope::KeysWrite));
+        assert!(grant("campaigns:*").covers(Scope::CampaignsSend));
+        assert!(!grant("campaigns:*").covers(Scope::KeysWrite));
+        assert!(grant("campaigns:send").covers(Scope::CampaignsSend));
+        assert!(!grant("campaigns:send").covers(Scope::CampaignsRead));
+    }
+
+    #[test]
+    fn an_unknown_grant_is_refused_with_the_known_ones() {
+        for bad in ["", "campaigns", "campaign:*", "*:*", "campaigns:fly"] {
+            assert!(Grant::try_from(bad.to_owned()).unwrap_err().contains("campaigns:send"), "{bad}");
+        }
+    }
+}

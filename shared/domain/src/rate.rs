@@ -1,0 +1,188 @@
+//! Rate limits of an integration, leased for a whole bundle at once.
+//!
+//! One small record per integration holds when the next send may start (a virtual scheduling clock, as in GCRA), the
+//! use of the current hour and day, and a pause that a provider asked for. A lease is a pure function from that record
+//! to the next one; the store writes it back under a revision check, so concurrent senders never lease the same slot.
+
+use crate::time::{DAY_MS, HOUR_MS, SECOND_MS, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// How fast an integration may send. `None` means the provider's own limit is the only one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Messages per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<u32>,
+    /// Messages per clock hour (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_hour: Option<u32>,
+    /// Messages per day (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day: Option<u32>,
+}
+
+/// What has been leased of an integration's limits so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateState {
+    /// Grows with each write; the store refuses a write whose base is older.
+    pub rev: u64,
+    /// No slot is free before this moment.
+    pub next_free: Timestamp,
+    /// The provider asked for silence until this moment.
+    pub paused_until: Timestamp,
+    /// Number of the current hour since the epoch.
+    pub hour: i64,
+    /// Leased in that hour.
+    pub hour_used: u32,
+    /// Number of the current day since the epoch.
+    pub day: i64,
+    /// Leased in that day.
+    pub day_used: u32,
+}
+
+/// The answer to a request for slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// `count` sends may go, the first at `start`, then one each `spacing_us` microseconds.
+    Granted {
+        /// How many of the wanted sends may go; at least 1. The rest asks again later.
+        count: u32,
+        /// When the first may go.
+        start: Timestamp,
+        /// Microseconds between two sends; 0 without a limit per second.
+        spacing_us: i64,
+        /// When the remainder, if any, should ask again.
+        rest_at: Timestamp,
+        /// The record to write back.
+        next: RateState,
+    },
+    /// Nothing may go before `until`.
+    Wait {
+        /// When to ask again.
+        until: Timestamp,
+    },
+}
+
+/// The longest a sender keeps a bundle in hand while it waits for its slots, in milliseconds. Well under the sender's
+/// timeout of 60 s.
+pub const PATIENCE_MS: i64 = 20 * SECOND_MS;
+
+impl RateState {
+    /// Leases up to `wanted` slots at `now`.
+    #[must_use]
+    pub fn lease(&self, limits: Limits, wanted: u32, now: Timestamp) -> Lease {
+        if self.paused_until > now {
+            return Lease::Wait { until: self.paused_until };
+        }
+        let mut next = self.at(now);
+        let (hour_end, day_end) = (Timestamp((next.hour + 1) * HOUR_MS), Timestamp((next.day + 1) * DAY_MS));
+        let in_hour = limits.per_hour.map_or(u32::MAX, |limit| limit.saturating_sub(next.hour_used));
+        let in_day = limits.per_day.map_or(u32::MAX, |limit| limit.saturating_sub(next.day_used));
+        if in_day == 0 {
+            return Lease::Wait { until: day_end };
+        }
+        if in_hour == 0 {
+            return Lease::Wait { until: hour_end };
+        }
+        let start = next.next_free.max(now);
+        let spacing_us = limits.per_second.map_or(0, |limit| 1_000_000 / i64::from(limit.max(1)));
+        let patience_us = now.plus_ms(PATIENCE_MS).since_ms(start) * 1_000;
+        if patience_us <= 0 {
+            return Lease::Wait { until: start.plus_ms(-PATIENCE_MS / 2).max(now.plus_ms(SECOND_MS)) };
+        }
+        let in_patience =
+            if spacing_us == 0 { u32::MAX } else { u32::try_from(patience_us / spacing_us + 1).unwrap_or(u32::MAX) };
+        let count = wanted.min(in_hour).min(in_day).min(in_patience);
+        let busy_us = spacing_us * i64::from(count);
+        next.next_free = start.plus_ms((busy_us + 999) / 1_000);
+        next.hour_used = next.hour_used.saturating_add(count);
+        next.day_used = next.day_used.saturating_add(count);
+        next.rev += 1;
+        let rest_at = if count == in_day {
+            day_end
+        } else if count == in_hour {
+            hour_end
+        } else {
+            next.next_free
+        };
+        Lease::Granted { count, start, spacing_us, rest_at, next }
+    }
+
+    /// The record after a provider asked for silence until `until`.
+    #[must_use]
+    pub fn paused(&self, until: Timestamp) -> Self {
+        Self { rev: self.rev + 1, paused_until: self.paused_until.max(until), ..self.clone() }
+    }
+
+    /// The record with its counters rolled over to the hour and day of `now`.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Self {
+        let (hour, day) = (now.0.div_euclid(HOUR_MS), now.0.div_euclid(DAY_MS));
+        let mut rolled = self.clone();
+        if rolled.hour != hour {
+            (rolled.hour, rolled.hour_used) = (hour, 0);
+        }
+        if rolled.day != day {
+            (rolled.day, rolled.day_used) = (day, 0);
+        }
+        rolled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(1_763_640_000_000);
+
+    fn grant(lease: Lease) -> (u32, Timestamp, RateState) {
+        match lease {
+            Lease::Granted { count, start, next, .. } => (count, start, next),
+            Lease::Wait { until } => panic!("told to wait until {until}"),
+        }
+    }
+
+    #[test]
+    fn without_limits_everything_goes_at_once() {
+        let (count, start, _) = grant(RateState::default().lease(Limits::default(), 25, NOON));
+        assert_eq!((count, start), (25, NOON));
+    }
+
+    #[test]
+    fn two_leases_never_share_a_slot() {
+        let limits = Limits { per_second: Some(10), ..Limits::default() };
+        let (_, first, state) = grant(RateState::default().lease(limits, 25, NOON));
+        let (_, second, _) = grant(state.lease(limits, 25, NOON));
+        assert_eq!(second.since_ms(first), 2_500);
+    }
+
+    #[test]
+    fn a_slow_limit_grants_what_fits_into_the_patience_of_a_sender() {
+        let limits = Limits { per_second: Some(1), ..Limits::default() };
+        let (count, _, state) = grant(RateState::default().lease(limits, 25, NOON));
+        assert_eq!(count, 21);
+        assert!(matches!(state.lease(limits, 4, NOON), Lease::Wait { until } if until > NOON));
+    }
+
+    #[test]
+    fn hour_and_day_grant_a_remainder_and_then_wait_for_the_next_window() {
+        let limits = Limits { per_hour: Some(30), per_day: Some(40), ..Limits::default() };
+        let (count, _, state) = grant(RateState::default().lease(limits, 25, NOON));
+        assert_eq!(count, 25);
+        let (count, _, state) = grant(state.lease(limits, 25, NOON));
+        assert_eq!(count, 5);
+        assert_eq!(state.lease(limits, 1, NOON), Lease::Wait { until: NOON.plus_ms(HOUR_MS) });
+        let later = NOON.plus_ms(HOUR_MS);
+        let (count, _, state) = grant(state.lease(limits, 25, later));
+        assert_eq!(count, 10);
+        assert_eq!(state.lease(limits, 1, later), Lease::Wait { until: NOON.plus_ms(12 * HOUR_MS) });
+    }
+
+    #[test]
+    fn a_pause_silences_everybody_until_it_ends() {
+        let state = RateState::default().paused(NOON.plus_ms(30_000));
+        assert_eq!(state.lease(Limits::default(), 1, NOON), Lease::Wait { until: NOON.plus_ms(30_000) });
+        grant(state.lease(Limits::default(), 1, NOON.plus_ms(30_000)));
+        assert_eq!(state.paused(NOON).paused_until, NOON.plus_ms(30_000), "a shorter pause does not shorten it");
+    }
+}

@@ -1,0 +1,53 @@
+//! Values that must not be seen.
+
+use std::collections::BTreeMap;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A secret text: wiped from memory when dropped, without `Display`, `Debug` content or `Serialize`, so it cannot
+/// reach a log, a response or a snapshot by accident.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes ownership of a secret text.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for the one call that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What people may see: bullets and, of a secret of at least 12 characters, the last 4.
+    #[must_use]
+    pub fn mask(&self) -> String {
+        let length = self.0.chars().count();
+        let tail: String = if length >= 12 { self.0.chars().skip(length - 4).collect() } else { String::new() };
+        format!("••••••••{tail}")
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// The secret fields of one integration by name, e.g. `password`.
+pub type Secrets = BTreeMap<String, Secret>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_secret_shows_in_debug_and_little_in_its_mask() {
+        let secret = Secret::new("xoxb-1234567890-abcd".into());
+        assert_eq!(format!("{secret:?}"), "Secret(..)");
+        assert_eq!(secret.mask(), "••••••••abcd");
+        assert_eq!(Secret::new("short".into()).mask(), "••••••••");
+    }
+}

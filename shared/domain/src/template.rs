@@ -1,0 +1,350 @@
+//! Message templates with variables, in English and Arabic.
+//!
+//! Templates are logic-poor on purpose: minijinja without loops over files, includes or user functions, with a limit
+//! on work (fuel) and on size, strict about missing variables, and auto-escaping in HTML.
+
+use crate::{channel::Channel, ids::TemplateId, time::Timestamp};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+};
+
+mod ready_made;
+pub use ready_made::{RESERVED_PREFIX, ready_made};
+
+/// Steps a template may take; the ready-made ones take fewer than 200.
+const FUEL: u64 = 20_000;
+/// The longest template source, in bytes.
+pub const SOURCE_MAX_BYTES: usize = 64 * 1024;
+/// The longest rendered text, in bytes.
+pub const RENDERED_MAX_BYTES: usize = 256 * 1024;
+/// The longest subject, in characters.
+pub const SUBJECT_MAX_CHARS: usize = 250;
+
+/// A language of a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Locale {
+    /// English.
+    #[default]
+    En,
+    /// Arabic, right to left.
+    Ar,
+}
+
+impl Locale {
+    /// The BCP 47 tag.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ar => "ar",
+        }
+    }
+}
+
+impl FromStr for Locale {
+    type Err = crate::channel::UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "en" => Ok(Self::En),
+            "ar" => Ok(Self::Ar),
+            _ => Err(crate::channel::UnknownName),
+        }
+    }
+}
+
+/// A template of one channel in one or more languages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// Its identifier.
+    pub id: TemplateId,
+    /// Its version; a change makes a new version, so what was accepted is sent as it was.
+    pub version: u32,
+    /// Its name for people.
+    pub name: String,
+    /// The channel it is written for.
+    pub channel: Channel,
+    /// Its texts by language; at least one.
+    pub texts: BTreeMap<Locale, TemplateText>,
+    /// The language of a recipient who has none or an unknown one.
+    pub default_locale: Locale,
+    /// When this version was made.
+    pub created_at: Timestamp,
+}
+
+/// A template in one language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateText {
+    /// The subject, where the channel has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Plain text; Slack's mrkdwn on that channel.
+    pub text: String,
+    /// HTML, where the channel can show it. Variables are escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// The link it leads to, itself a template, usually `{{ link }}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+/// A message ready to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// The subject, one line.
+    pub subject: Option<String>,
+    /// Plain text.
+    pub text: String,
+    /// HTML.
+    pub html: Option<String>,
+    /// The link it leads to.
+    pub link: Option<String>,
+}
+
+/// Why a template cannot be used, in words that name the part and the cause.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// A variable has no value.
+    #[error("{part}: the variable `{variable}` has no value")]
+    MissingVariable {
+        /// `subject`, `text`, `html` or `link`.
+        part: &'static str,
+        /// The variable.
+        variable: String,
+    },
+    /// The source is not a template, does too much, or makes too much.
+    #[error("{part}: {reason}")]
+    Invalid {
+        /// `subject`, `text`, `html` or `link`.
+        part: &'static str,
+        /// Why, with the line where it is known.
+        reason: String,
+    },
+}
+
+impl Template {
+    /// The texts for a recipient's language.
+    #[must_use]
+    pub fn text_for(&self, locale: Option<Locale>) -> Option<&TemplateText> {
+        locale.and_then(|wanted| self.texts.get(&wanted)).or_else(|| self.texts.get(&self.default_locale))
+    }
+
+    /// The message for one recipient.
+    pub fn render(
+        &self,
+        locale: Option<Locale>,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Rendered, TemplateError> {
+        let text = self.text_for(locale).ok_or_else(|| TemplateError::Invalid {
+            part: "texts",
+            reason: format!("there is no text in the default language `{}`", self.default_locale.as_str()),
+        })?;
+        Self::render_parts(text.subject.as_deref(), &text.text, text.html.as_deref(), text.link.as_deref(), variables)
+    }
+
+    pub(crate) fn render_parts(
+        subject: Option<&str>,
+        text: &str,
+        html: Option<&str>,
+        link: Option<&str>,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Rendered, TemplateError> {
+        let part = |part, source: Option<&str>| source.map(|source| render_part(part, source, variables)).transpose();
+        let subject = part("subject", subject)?.map(|subject| one_line(&subject));
+        Ok(Rendered {
+            subject: subject.map(|subject| subject.chars().take(SUBJECT_MAX_CHARS).collect()),
+            text: render_part("text", text, variables)?,
+            html: part("html", html)?,
+            link: part("link", link)?,
+        })
+    }
+
+    /// The variables that some language of this template uses.
+    pub fn variables(&self) -> Result<BTreeSet<String>, TemplateError> {
+        let mut names = BTreeSet::new();
+        for text in self.texts.values() {
+            names.extend(text.variables()?);
+        }
+        Ok(names)
+    }
+}
+
+impl TemplateText {
+    fn parts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("subject", self.subject.as_deref()),
+            ("text", Some(self.text.as_str())),
+            ("html", self.html.as_deref()),
+            ("link", self.link.as_deref()),
+        ]
+        .into_iter()
+        .filter_map(|(part, source)| source.map(|source| (part, source)))
+    }
+
+    /// The variables it uses. Also the check that every part is a template.
+    pub fn variables(&self) -> Result<BTreeSet<String>, TemplateError> {
+        let environment = environment();
+        let mut names = BTreeSet::new();
+        for (part, source) in self.parts() {
+            if source.len() > SOURCE_MAX_BYTES {
+                return Err(TemplateError::Invalid { part, reason: format!("longer than {SOURCE_MAX_BYTES} bytes") });
+            }
+            let template =
+                environment.template_from_named_str(file_name(part), source).map_err(|error| invalid(part, &error))?;
+            names.extend(template.undeclared_variables(false));
+        }
+        Ok(names)
+    }
+}
+
+/// Removes line breaks, which a header must not have.
+fn one_line(text: &str) -> String {
+    text.split(|c: char| c.is_control()).filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::empty();
+    environment.add_filter("upper", minijinja::filters::upper);
+    environment.add_filter("lower", minijinja::filters::lower);
+    environment.add_filter("title", minijinja::filters::title);
+    environment.add_filter("capitalize", minijinja::filters::capitalize);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(8);
+    environment.set_auto_escape_callback(|name| if name == "html" { AutoEscape::Html } else { AutoEscape::None });
+    environment
+}
+
+/// minijinja chooses the escaping by the template's name.
+const fn file_name(part: &'static str) -> &'static str {
+    part
+}
+
+fn render_part(
+    part: &'static str,
+    source: &str,
+    variables: &BTreeMap<String, String>,
+) -> Result<String, TemplateError> {
+    // Most texts have no variables: spare them the parser.
+    if !source.contains("{{") && !source.contains("{%") && !source.contains("{#") {
+        return Ok(source.to_owned());
+    }
+    let environment = environment();
+    let template =
+        environment.template_from_named_str(file_name(part), source).map_err(|error| invalid(part, &error))?;
+    let rendered = template.render(variables).map_err(|error| {
+        let missing = (error.kind() == ErrorKind::UndefinedError).then(|| {
+            let undeclared = template.undeclared_variables(false);
+            undeclared.into_iter().filter(|name| !variables.contains_key(name)).min()
+        });
+        match missing.flatten() {
+            Some(variable) => TemplateError::MissingVariable { part, variable },
+            None => invalid(part, &error),
+        }
+    })?;
+    if rendered.len() > RENDERED_MAX_BYTES {
+        return Err(TemplateError::Invalid { part, reason: format!("makes more than {RENDERED_MAX_BYTES} bytes") });
+    }
+    Ok(rendered)
+}
+
+fn invalid(part: &'static str, error: &minijinja::Error) -> TemplateError {
+    let reason = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
+    let reason = match error.line() {
+        Some(line) => format!("{reason} (line {line})"),
+        None => reason,
+    };
+    TemplateError::Invalid { part, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vars(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn template(text: TemplateText) -> Template {
+        Template {
+            id: "t".parse().unwrap(),
+            version: 1,
+            name: "T".into(),
+            channel: Channel::Email,
+            texts: BTreeMap::from([(Locale::En, text)]),
+            default_locale: Locale::En,
+            created_at: Timestamp(0),
+        }
+    }
+
+    fn text(source: &str) -> TemplateText {
+        TemplateText { subject: None, text: source.into(), html: None, link: None }
+    }
+
+    #[test]
+    fn html_is_escaped_and_text_is_not() {
+        let template = template(TemplateText {
+            subject: Some("Hi {{ name }}".into()),
+            html: Some("<p>{{ name }}</p>".into()),
+            ..text("Hi {{ name }}")
+        });
+        let rendered = template.render(None, &vars(&[("name", "<b>\r\nBcc: x")])).unwrap();
+        assert_eq!(rendered.html.unwrap(), "<p>&lt;b&gt;\r\nBcc: x</p>");
+        assert_eq!(rendered.text, "Hi <b>\r\nBcc: x");
+        assert_eq!(rendered.subject.unwrap(), "Hi <b> Bcc: x", "a subject stays one line");
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        let error = template(text("Hi {{ name }} {{ link }}")).render(None, &vars(&[("link", "x")])).unwrap_err();
+        assert_eq!(error, TemplateError::MissingVariable { part: "text", variable: "name".into() });
+    }
+
+    #[test]
+    fn an_unknown_language_falls_back_to_the_default() {
+        let rendered = template(text("Hello")).render(Some(Locale::Ar), &vars(&[])).unwrap();
+        assert_eq!(rendered.text, "Hello");
+    }
+
+    #[test]
+    fn work_and_size_are_limited() {
+        let endless = "{% for a in 'xxxxxxxxxxxxxxxxxxxxxxxx' %}{% for b in 'xxxxxxxxxxxxxxxxxxxxxxxx' %}\
+                       {% for c in 'xxxxxxxxxxxxxxxxxxxxxxxx' %}{{ c }}{% endfor %}{% endfor %}{% endfor %}";
+        assert!(template(text(endless)).render(None, &vars(&[])).is_err());
+        assert!(text(&"x".repeat(SOURCE_MAX_BYTES + 1)).variables().is_err());
+    }
+
+    #[test]
+    fn a_broken_template_says_where() {
+        let error = template(text("a\n{{ name")).render(None, &vars(&[])).unwrap_err().to_string();
+        assert!(error.starts_with("text: ") && error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn the_variables_of_a_template_are_known() {
+        let names = template(text("{{ b }} {{ a | upper }}")).variables().unwrap();
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn every_ready_made_template_renders_in_both_languages() {
+        let all = ready_made();
+        assert!(all.len() >= 4);
+        for template in all {
+            let values: BTreeMap<_, _> = template
+                .variables()
+                .unwrap()
+                .into_iter()
+                .map(|name| (name, "https://e.example/x".to_owned()))
+                .collect();
+            for locale in [Locale::En, Locale::Ar] {
+                assert!(template.texts.contains_key(&locale), "{}", template.id);
+                template.render(Some(locale), &values).unwrap();
+            }
+        }
+    }
+}
