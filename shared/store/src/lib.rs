@@ -1,0 +1,16 @@
+//! All that Trunkline remembers, spoken of by intent: claim a bundle, finish it, find what is due.
+//!
+//! One trait per entity; [`dynamo::DynamoStore`] is the real table and [`memory::MemoryStore`] its twin for tests of
+//! handlers. The same contract tests run on both (`tests/contract.rs`). Keys and expressions live in `dynamo` and
+//! nowhere else.
+//!
+//! # Errors
+//!
+//! [`StoreError::Conflict`] means that somebody else was faster: read again and decide anew. Everything else is an
+//! infrastructure fault: nothing was half-written, and the same call may be repeated.
+
+pub mod dynamo;
+pub mod memory;
+mod traits;
+
+pub use traits::*;

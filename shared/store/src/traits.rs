@@ -1,0 +1,498 @@
+//! What may be asked of a store. Every method that touches a tenant's data takes its [`TenantScope`].
+
+use domain::{
+    audit::{AuditEntry, AuditRecord},
+    bundle::{Bundle, BundleId, ClaimRefusal, Envelope, Payload},
+    campaign::{Campaign, CampaignState},
+    health::TestReport,
+    ids::{CampaignId, IntegrationId, KeyId, RequestId, TemplateId, TenantId},
+    integration::Integration,
+    key::{KeyMac, KeyRecord},
+    rate::RateState,
+    settings::TenantSettings,
+    template::Template,
+    tenant::{Tenant, TenantScope},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+
+/// Why a call did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else changed the same thing first, or it exists already.
+    #[error("the record was changed by somebody else in the meantime")]
+    Conflict,
+    /// The table is slow, throttled or away. Nothing was half-written; try again later.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// A stored record cannot be understood: a defect of ours. Names the key, never the content.
+    #[error("the record {key} cannot be read: {reason}")]
+    Corrupt {
+        /// Its key.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The result of a store call.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// One page of a list and where the next begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// Opaque; give it back for the next page. `None` at the end.
+    pub next: Option<String>,
+}
+
+/// A sealed secret version: ciphertext that only `runtime::vault` can open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedSecret {
+    /// The KMS-encrypted data key, base 64.
+    pub data_key: String,
+    /// Nonce and AES-256-GCM ciphertext of the secret fields as JSON, base 64.
+    pub ciphertext: String,
+    /// When it was sealed.
+    pub created_at: Timestamp,
+}
+
+/// Integrations, their secrets and their health.
+pub trait Integrations: Send + Sync {
+    /// One integration, deleted or not.
+    fn integration(
+        &self,
+        scope: &TenantScope,
+        id: &IntegrationId,
+    ) -> impl Future<Output = Result<Option<Integration>>> + Send;
+
+    /// All integrations that are not deleted, oldest first.
+    fn integrations(&self, scope: &TenantScope) -> impl Future<Output = Result<Vec<Integration>>> + Send;
+
+    /// Writes an integration (new when `rev` is 1), its new secret version where there is one, and the audit record, all
+    /// or nothing. `Conflict` unless the stored revision is `integration.rev - 1`. Also keeps the probe schedule: the
+    /// `due` index entry follows `Integration::next_probe_at`. When `release` is set, a release marker for what is held
+    /// on this integration is written in the same transaction (see [`Bundles::releases_due`]).
+    fn save_integration(
+        &self,
+        scope: &TenantScope,
+        integration: &Integration,
+        secret: Option<&SealedSecret>,
+        release: bool,
+        audit: &AuditEntry,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// The sealed secrets in one version.
+    fn secret(
+        &self,
+        scope: &TenantScope,
+        id: &IntegrationId,
+        version: u32,
+    ) -> impl Future<Output = Result<Option<SealedSecret>>> + Send;
+
+    /// Appends a test to the health log (kept 90 days), makes it the integration's newest if the settings are still
+    /// those of `rev`, and moves the next probe. Leaves `rev` as it is.
+    fn record_test(
+        &self,
+        scope: &TenantScope,
+        integration: &Integration,
+        report: &TestReport,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// The health log of one integration from `since`, newest first, at most `limit` (<= 1,000) entries.
+    fn health_log(
+        &self,
+        scope: &TenantScope,
+        id: &IntegrationId,
+        since: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<TestReport>>> + Send;
+
+    /// Integrations of all tenants whose probe is due at `now`, at most `limit`.
+    fn probes_due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<(TenantScope, IntegrationId)>>> + Send;
+}
+
+/// A request for deliveries that was accepted: the header of its bundles and the proof against doing it twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its identifier.
+    pub id: RequestId,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// SHA-256 of the request's body, hex: the same idempotency key with another body is refused.
+    pub body_hash: String,
+    /// How many bundles it has. 0 in a request of one recipient: that one item is header, state and payload.
+    pub bundles: u16,
+    /// Whether all bundles are queued.
+    pub dispatched: bool,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// What all recipients have in common.
+    pub envelope: Envelope,
+}
+
+/// What became of an attempt to create a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    Fresh,
+    /// It exists already, as given here.
+    Exists(Box<Request>),
+}
+
+/// A claimed bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// The bundle as it stands after the claim; `fence` is the proof of this claim.
+    pub bundle: Bundle,
+    /// Header and recipients, where the item held them (a request of one recipient in its first generation).
+    pub inline: Option<(Envelope, Payload)>,
+    /// An earlier claim ran out: what became of its attempt is unknown.
+    pub interrupted: bool,
+}
+
+/// Why a claim failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimError {
+    /// There is no such bundle.
+    Gone,
+    /// There is, but it may not be claimed.
+    Refused(ClaimRefusal),
+    /// Infrastructure.
+    Store(StoreError),
+}
+
+/// Something the sweeper must look at, found in the `due` index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Due {
+    /// A bundle that should be queued by now: a retry whose time came, or one whose queueing failed.
+    Bundle(TenantScope, CampaignId, BundleId),
+    /// A request that was not marked dispatched within a minute.
+    Request(TenantScope, CampaignId, RequestId),
+}
+
+/// What held bundles wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldFor {
+    /// The integration to be enabled (or deleted).
+    Integration(IntegrationId),
+    /// The campaign to be resumed (or cancelled).
+    Campaign(CampaignId),
+}
+
+/// How long after its creation or due time something not yet queued is looked at by the sweeper, in milliseconds.
+pub const REPAIR_AFTER_MS: i64 = 60_000;
+
+/// Requests, bundles and their recipients.
+pub trait Bundles: Send + Sync {
+    /// Writes a request header if there is none with this id. With `single` (the only bundle and its recipient), header,
+    /// state and payload become one item, `request.bundles` being 0. Puts it into the `due` index at `created_at` +
+    /// [`REPAIR_AFTER_MS`], from which marking it dispatched (or, of a single one, claiming it) removes it.
+    fn create_request(
+        &self,
+        scope: &TenantScope,
+        request: &Request,
+        single: Option<(&Bundle, &Payload)>,
+    ) -> impl Future<Output = Result<Created>> + Send;
+
+    /// One request header.
+    fn request(
+        &self,
+        scope: &TenantScope,
+        campaign: &CampaignId,
+        id: &RequestId,
+    ) -> impl Future<Output = Result<Option<Request>>> + Send;
+
+    /// Writes first-generation bundles with their payloads. `repeat` says that they may exist already: then each is
+    /// written only if it does not.
+    fn write_bundles(
+        &self,
+        scope: &TenantScope,
+        bundles: &[(Bundle, Payload)],
+        repeat: bool,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Marks a request's bundles as queued and takes it out of the `due` index.
+    fn mark_dispatched(
+        &self,
+        scope: &TenantScope,
+        campaign: &CampaignId,
+        id: &RequestId,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Claims a bundle by the rules of [`Bundle::claim`] in one conditional write, and takes it out of the `due` index.
+    fn claim(
+        &self,
+        scope: &TenantScope,
+        campaign: &CampaignId,
+        id: &BundleId,
+        now: Timestamp,
+    ) -> impl Future<Output = std::result::Result<Claimed, ClaimError>> + Send;
+
+    /// The recipients of a bundle of any generation.
+    fn payload(
+        &self,
+        scope: &TenantScope,
+        campaign: &CampaignId,
+        id: &BundleId,
+    ) -> impl Future<Output = Result<Option<Payload>>> + Send;
+
+    /// Writes the results of a claimed bundle and, where members go on, their next generation, all or nothing.
+    /// `Conflict` when the claim is no longer the newest (`bundle.fence`). `next` enters the `due` index at its due time
+    /// + [`REPAIR_AFTER_MS`] if `queued_by_caller`, else at its due time.
+    fn finish(
+        &self,
+        scope: &TenantScope,
+        bundle: &Bundle,
+        next: Option<&Bundle>,
+        queued_by_caller: bool,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Gives a claimed bundle back unsent: queued again, not before `due` (no attempt is counted). `Conflict` when the
+    /// claim is no longer the newest. It enters the `due` index like `next` in [`Bundles::finish`].
+    fn put_back(
+        &self,
+        scope: &TenantScope,
+        bundle: &Bundle,
+        due: Timestamp,
+        queued_by_caller: bool,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Holds a claimed bundle until what it waits for happens. `Conflict` when the claim is no longer the newest.
+    fn hold(&self, scope: &TenantScope, bundle: &Bundle, held_for: &HeldFor)
+    -> impl Future<Output = Result<()>> + Send;
+
+    /// Cancels a claimed bundle. `Conflict` when the claim is no longer the newest.
+    fn cancel(&self, scope: &TenantScope, bundle: &Bundle) -> impl Future<Output = Result<()>> + Send;
+
+    /// Moves members of a finished bundle into a new generation (see [`Bundle::resend`]), all or nothing. `Conflict` when
+    /// the stored bundle changed since it was read (its `resends`). `next` enters the `due` index at its due time +
+    /// [`REPAIR_AFTER_MS`].
+    fn resend(&self, scope: &TenantScope, bundle: &Bundle, next: &Bundle) -> impl Future<Output = Result<()>> + Send;
+
+    /// Bundles held for this, at most `limit`.
+    fn held(
+        &self,
+        scope: &TenantScope,
+        held_for: &HeldFor,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<(CampaignId, BundleId)>>> + Send;
+
+    /// Queues a held bundle again, due at `now`; it enters the `due` index at `now` + [`REPAIR_AFTER_MS`]. `Conflict` when
+    /// it is no longer held.
+    fn release(
+        &self,
+        scope: &TenantScope,
+        campaign: &CampaignId,
+        id: &BundleId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Releases that were asked for (by enabling, deleting, resuming or cancelling) and are not done, at most `limit`.
+    fn releases_due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<(TenantScope, HeldFor)>>> + Send;
+
+    /// Forgets a release: nothing is held for it any more.
+    fn release_done(&self, scope: &TenantScope, held_for: &HeldFor) -> impl Future<Output = Result<()>> + Send;
+
+    /// Bundles and requests of all tenants that are due at `now`, at most `limit`, the longest overdue first.
+    fn due(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<Vec<Due>>> + Send;
+
+    /// Moves a due bundle's or request's next look to `until`, so that one that was just queued is not queued again by
+    /// the next sweep. A no-op when it is no longer in the index.
+    fn postpone(&self, due: &Due, until: Timestamp) -> impl Future<Output = Result<()>> + Send;
+
+    /// All generations of one first-generation bundle, the first one first.
+    fn generations(
+        &self,
+        scope: &TenantScope,
+        campaign: &CampaignId,
+        origin: &BundleId,
+    ) -> impl Future<Output = Result<Vec<Bundle>>> + Send;
+
+    /// A campaign's bundles of all generations, in key order, `limit` (<= 1,000) a page. Headers and payloads are not
+    /// among them.
+    fn bundles(
+        &self,
+        scope: &TenantScope,
+        campaign: &CampaignId,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<Bundle>>> + Send;
+
+    /// The payloads of several bundles, in their order; `None` where one is missing.
+    fn payloads(
+        &self,
+        scope: &TenantScope,
+        campaign: &CampaignId,
+        ids: &[BundleId],
+    ) -> impl Future<Output = Result<Vec<Option<Payload>>>> + Send;
+}
+
+/// Campaigns and their switch.
+pub trait Campaigns: Send + Sync {
+    /// One campaign.
+    fn campaign(&self, scope: &TenantScope, id: &CampaignId) -> impl Future<Output = Result<Option<Campaign>>> + Send;
+
+    /// Creates it if there is none; returns it as it stands.
+    fn ensure_campaign(
+        &self,
+        scope: &TenantScope,
+        id: &CampaignId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Campaign>> + Send;
+
+    /// Changes its state, with the audit record and, when leaving `paused` or on cancelling, a release marker, all or
+    /// nothing. `Conflict` when it is not in `from`.
+    fn set_campaign_state(
+        &self,
+        scope: &TenantScope,
+        id: &CampaignId,
+        from: CampaignState,
+        to: CampaignState,
+        audit: &AuditEntry,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Campaigns in order of their ids, `limit` (<= 200) a page.
+    fn campaigns(
+        &self,
+        scope: &TenantScope,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<Campaign>>> + Send;
+}
+
+/// Rate leases.
+pub trait Rates: Send + Sync {
+    /// The record of an integration; the default where there is none.
+    fn rate(&self, scope: &TenantScope, id: &IntegrationId) -> impl Future<Output = Result<RateState>> + Send;
+
+    /// Writes it back if the stored revision is `state.rev - 1`; otherwise returns what is stored as `Err(Ok(stored))`.
+    fn save_rate(
+        &self,
+        scope: &TenantScope,
+        id: &IntegrationId,
+        state: &RateState,
+    ) -> impl Future<Output = std::result::Result<(), RateConflict>> + Send;
+}
+
+/// Why a rate record was not written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RateConflict {
+    /// Somebody else leased first; this is what is stored now.
+    Newer(RateState),
+    /// Infrastructure.
+    Store(StoreError),
+}
+
+/// Templates and settings.
+pub trait Settings: Send + Sync {
+    /// A template's newest version, or the given one. Ready-made templates are not stored: the caller asks
+    /// `domain::template::ready_made` first.
+    fn template(
+        &self,
+        scope: &TenantScope,
+        id: &TemplateId,
+        version: Option<u32>,
+    ) -> impl Future<Output = Result<Option<Template>>> + Send;
+
+    /// The newest versions of the tenant's own templates, by id.
+    fn templates(&self, scope: &TenantScope) -> impl Future<Output = Result<Vec<Template>>> + Send;
+
+    /// Writes a version and makes it the newest. `Conflict` unless the newest stored one is `template.version - 1` (a
+    /// deleted template keeps counting).
+    fn save_template(
+        &self,
+        scope: &TenantScope,
+        template: &Template,
+        audit: &AuditEntry,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Takes a template out of the list; its versions stay for what was accepted with them. False if there was none.
+    fn delete_template(
+        &self,
+        scope: &TenantScope,
+        id: &TemplateId,
+        audit: &AuditEntry,
+    ) -> impl Future<Output = Result<bool>> + Send;
+
+    /// The tenant's settings; the default where none were made.
+    fn settings(&self, scope: &TenantScope) -> impl Future<Output = Result<TenantSettings>> + Send;
+
+    /// Writes them. `Conflict` unless the stored revision is `settings.rev - 1`.
+    fn save_settings(
+        &self,
+        scope: &TenantScope,
+        settings: &TenantSettings,
+        audit: &AuditEntry,
+    ) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Tenants and API keys. Look-ups by prefix are the only ones made before a tenant is known.
+pub trait Access: Send + Sync {
+    /// Creates a tenant. `Conflict` if it exists.
+    fn create_tenant(&self, tenant: &Tenant, audit: &AuditEntry) -> impl Future<Output = Result<()>> + Send;
+
+    /// One tenant.
+    fn tenant(&self, id: &TenantId) -> impl Future<Output = Result<Option<Tenant>>> + Send;
+
+    /// All tenants by id, `limit` (<= 200) a page.
+    fn tenants(&self, cursor: Option<&str>, limit: usize) -> impl Future<Output = Result<Page<Tenant>>> + Send;
+
+    /// The key whose prefix this is.
+    fn key_by_prefix(&self, prefix: &str) -> impl Future<Output = Result<Option<KeyRecord>>> + Send;
+
+    /// Stores a new key with its audit record, all or nothing. `Conflict` if the prefix is taken.
+    fn create_key(
+        &self,
+        scope: &TenantScope,
+        key: &KeyRecord,
+        audit: &AuditEntry,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// The tenant's keys, oldest first, revoked ones included.
+    fn keys(&self, scope: &TenantScope) -> impl Future<Output = Result<Vec<KeyRecord>>> + Send;
+
+    /// One of the tenant's keys.
+    fn key(&self, scope: &TenantScope, id: &KeyId) -> impl Future<Output = Result<Option<KeyRecord>>> + Send;
+
+    /// Revokes a key with its audit record. False if the tenant has no such key; revoking twice is fine.
+    fn revoke_key(
+        &self,
+        scope: &TenantScope,
+        id: &KeyId,
+        at: Timestamp,
+        audit: &AuditEntry,
+    ) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Remembers the keyed hash of a key that bcrypt has verified.
+    fn remember_mac(&self, prefix: &str, mac: &KeyMac) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// The audit chain. Records are appended by the calls above, in the same transaction as the change they tell of.
+pub trait Audit: Send + Sync {
+    /// Appends one record for something that changed nothing else in the store.
+    fn append_audit(&self, scope: &TenantScope, entry: &AuditEntry) -> impl Future<Output = Result<()>> + Send;
+
+    /// Records after `cursor` (a sequence number as text), oldest first, `limit` (<= 200) a page.
+    fn audit(
+        &self,
+        scope: &TenantScope,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page<AuditRecord>>> + Send;
+}
+
+/// Everything at once, for functions that need several.
+pub trait Store: Integrations + Bundles + Campaigns + Rates + Settings + Access + Audit {}
+impl<T: Integrations + Bundles + Campaigns + Rates + Settings + Access + Audit> Store for T {}
