@@ -1,0 +1,88 @@
+"""Starts the emulated AWS on a loopback port and says where, in a ready file.
+
+Function processes inherit this environment, so whoever starts this passes only what they may see.
+"""
+
+import argparse
+import asyncio
+import os
+import resource
+import socket
+import socketserver
+
+from ready import write_ready
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ready-file", required=True)
+    parser.add_argument("--port", type=int, default=0, help="0 for a free one")
+    parser.add_argument("--iam", action="store_true", help="enforce the IAM policies of the template")
+    parser.add_argument("--ca-file", help="what the functions trust, instead of the system's certificates")
+    options = parser.parse_args()
+
+    # Bound here and handed over, so no other process can take the port in between.
+    listener = socket.create_server(("127.0.0.1", options.port), backlog=1024)
+    port = listener.getsockname()[1]
+    endpoint = f"http://127.0.0.1:{port}"
+    os.environ.update(
+        AUTH=str(options.iam).lower(),
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        AWS_ENDPOINT_URL=endpoint,  # else the functions would look for the real AWS
+        AWS_REGION="us-east-1",
+        AWS_DEFAULT_REGION="us-east-1",
+        GATEWAY_PORT=str(port),
+        IOT_MTLS_ENABLED="0",  # it would listen on every interface
+        SFTP_ENABLED="0",
+        LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"),
+    )
+    if options.ca_file:
+        os.environ["SSL_CERT_FILE"] = options.ca_file
+    _raise_file_limit()
+
+    # The emulator reads the environment when it is imported.
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    _make_warm_invocations_fast()
+    _name_batch_actions_as_aws_does()
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = os.environ["LOG_LEVEL"]
+    write_ready(options.ready_file, {"endpoint": endpoint, "port": port})  # connections wait in the backlog until served
+    asyncio.run(serve(app, config))
+
+
+def _make_warm_invocations_fast() -> None:
+    """Removes 100 ms an invocation that AWS does not have: the Runtime API server writes headers and body in two sends
+    (Nagle and delayed acknowledgement), and it waits up to 50 ms for a first log line."""
+    from ministack.core.lambda_runtime import Worker
+
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+    Worker._drain_stderr_bounded.__defaults__ = (0.002, 0.002, 0.250)
+
+
+def _name_batch_actions_as_aws_does() -> None:
+    """SQS authorizes a batch as its single action: a policy says sqs:SendMessage, there is no sqs:SendMessageBatch."""
+    from ministack.core import iam_actions
+
+    named = iam_actions.extract_iam_action
+
+    def extract_iam_action(*args, **kwargs):
+        action = named(*args, **kwargs)
+        return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+
+    iam_actions.extract_iam_action = extract_iam_action
+
+
+def _raise_file_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()

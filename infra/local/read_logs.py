@@ -1,0 +1,50 @@
+"""Prints what the functions logged, oldest first; with --follow, until it is ended."""
+
+import argparse
+import sys
+import time
+
+import boto3
+from botocore.config import Config
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--endpoint", required=True)
+    parser.add_argument("--group", action="append", required=True, metavar="NAME=LOG_GROUP")
+    parser.add_argument("--follow", action="store_true")
+    options = parser.parse_args()
+    groups = dict(group.split("=", 1) for group in options.group)
+
+    logs = boto3.client(
+        "logs",
+        endpoint_url=options.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 2}),
+    )
+    seen: set[tuple[str, str]] = set()
+    since = 0
+    while True:
+        lines = []
+        for name, group in groups.items():
+            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since):
+                for event in page["events"]:
+                    if (group, event["eventId"]) not in seen:
+                        seen.add((group, event["eventId"]))
+                        lines.append((event["timestamp"], name, event["message"].rstrip("\n")))
+        for timestamp, name, message in sorted(lines, key=lambda line: line[0]):
+            print(f"{name}: {message}" if len(groups) > 1 else message)
+            since = max(since, timestamp - 5000)  # a slow invocation may still log into the past
+        sys.stdout.flush()
+        if not options.follow:
+            return
+        time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.exit(0)

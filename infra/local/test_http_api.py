@@ -1,0 +1,73 @@
+"""What runs locally is what is deployed: `python -m unittest discover infra/local`, in the stack's venv."""
+
+import copy
+import pathlib
+import re
+import unittest
+
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+import http_api
+
+TEMPLATE = yaml_parse((pathlib.Path(__file__).parents[2] / "template.yaml").read_text())
+# The loops over functions and queues are another transform's business; they declare no routes.
+TEMPLATE["Resources"] = {k: v for k, v in TEMPLATE["Resources"].items() if not k.startswith("Fn::ForEach")}
+
+
+class _NoManagedPolicies:
+    def load(self):
+        return {}
+
+
+def _routes_of_sam() -> set[tuple[str, str | None]]:
+    template = copy.deepcopy(TEMPLATE)
+    for resource in template["Resources"].values():
+        if "CodeUri" in resource["Properties"]:
+            resource["Properties"]["CodeUri"] = "s3://any/zip"  # translated after packaging
+    translated = transform(template, {}, _NoManagedPolicies())
+    body = translated["Resources"][http_api.API]["Properties"]["Body"]
+    return {
+        (f"{method.upper()} {path}", next((n for entry in operation["security"] for n in entry if n != "NONE"), None))
+        for path, operations in body["paths"].items()
+        for method, operation in operations.items()
+    }
+
+
+class HttpApi(unittest.TestCase):
+    def test_local_routes_and_authorizers_are_those_of_sam(self):
+        self.assertEqual(_routes_of_sam(), http_api.routes(http_api.expand(copy.deepcopy(TEMPLATE))))
+
+    def test_only_the_openapi_document_is_public(self):
+        public = {route for route, authorizer in _routes_of_sam() if authorizer is None}
+        self.assertEqual(public, {"GET /v1/openapi.json"})
+
+
+class Queues(unittest.TestCase):
+    def test_visibility_is_at_least_six_times_the_timeout_of_the_function_that_reads(self):
+        resources = TEMPLATE["Resources"]
+        seen = 0
+        for name, function in resources.items():
+            for event in function["Properties"].get("Events", {}).values():
+                if event["Type"] != "SQS":
+                    continue
+                queue = resources[event["Properties"]["Queue"]["Fn::GetAtt"][0]]["Properties"]
+                self.assertGreaterEqual(queue["VisibilityTimeout"], 6 * function["Properties"]["Timeout"], name)
+                self.assertIn("RedrivePolicy", queue, name)
+                seen += 1
+        self.assertGreater(seen, 0)
+
+
+class Watching(unittest.TestCase):
+    def test_every_function_and_dead_letter_queue_is_in_its_loop(self):
+        text = (pathlib.Path(__file__).parents[2] / "template.yaml").read_text()
+        loops = [set(re.split(r",\s*", names)) for names in re.findall(r"^    - \[(\w+(?:, \w+)*)\]$", text, re.M)]
+        of_type = lambda kind: {n for n, r in TEMPLATE["Resources"].items() if r["Type"] == kind}
+        functions, queues = of_type("AWS::Serverless::Function"), of_type("AWS::SQS::Queue")
+        self.assertEqual(loops.count(functions), 2, "logs and alarms; outputs")
+        self.assertIn({q for q in queues if q.endswith("Dlq")}, loops)
+        self.assertIn({q for q in queues if not q.endswith("Dlq")}, loops)
+
+
+if __name__ == "__main__":
+    unittest.main()
