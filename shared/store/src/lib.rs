@@ -6,11 +6,13 @@
 //!
 //! # Errors
 //!
-//! [`StoreError::Conflict`] means that somebody else was faster: read again and decide anew. Everything else is an
-//! infrastructure fault: nothing was half-written, and the same call may be repeated.
+//! [`StoreError::Conflict`] means that somebody else was faster: read again and decide anew.
+//! [`StoreError::InvalidCursor`] is the caller's to answer for. Everything else is an infrastructure fault: nothing was
+//! half-written, and the same call may be repeated.
 
 pub mod dynamo;
 pub mod memory;
+mod retention;
 mod traits;
 
 pub use traits::*;

@@ -26,6 +26,9 @@ pub enum StoreError {
     /// The table is slow, throttled or away. Nothing was half-written; try again later.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// The cursor of a list is none that this store gave.
+    #[error("the cursor is not valid")]
+    InvalidCursor,
     /// A stored record cannot be understood: a defect of ours. Names the key, never the content.
     #[error("the record {key} cannot be read: {reason}")]
     Corrupt {
@@ -168,6 +171,12 @@ pub enum ClaimError {
     Store(StoreError),
 }
 
+impl From<StoreError> for ClaimError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 /// Something the sweeper must look at, found in the `due` index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due {
@@ -190,9 +199,14 @@ pub enum HeldFor {
 /// How long after its creation or due time something not yet queued is looked at by the sweeper, in milliseconds.
 pub const REPAIR_AFTER_MS: i64 = 60_000;
 
+/// How long a release stays due after it was asked for, in milliseconds. A sender that saw the integration disabled a
+/// moment before it was enabled may hold one more bundle, and what is held shows in an index that is a moment late:
+/// within this time, both are found by the next sweep.
+pub const RELEASE_STAYS_MS: i64 = 180_000;
+
 /// Requests, bundles and their recipients.
 pub trait Bundles: Send + Sync {
-    /// Writes a request header if there is none with this id. With `single` (the only bundle and its recipient), header,
+    /// Writes a request header if there is none with this id, or only one whose time (`KEEP_MS`) is over. With `single` (the only bundle and its recipient), header,
     /// state and payload become one item, `request.bundles` being 0. Puts it into the `due` index at `created_at` +
     /// [`REPAIR_AFTER_MS`], from which marking it dispatched (or, of a single one, claiming it) removes it.
     fn create_request(
@@ -219,7 +233,8 @@ pub trait Bundles: Send + Sync {
         repeat: bool,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Marks a request's bundles as queued and takes it out of the `due` index.
+    /// Marks a request's bundles as queued and takes it out of the `due` index. A single one that was claimed already is
+    /// left as it is, because what became of it since decides what the index says.
     fn mark_dispatched(
         &self,
         scope: &TenantScope,
@@ -228,6 +243,7 @@ pub trait Bundles: Send + Sync {
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// Claims a bundle by the rules of [`Bundle::claim`] in one conditional write, and takes it out of the `due` index.
+    /// One that is kept no longer is `Gone`.
     fn claim(
         &self,
         scope: &TenantScope,
@@ -245,7 +261,8 @@ pub trait Bundles: Send + Sync {
     ) -> impl Future<Output = Result<Option<Payload>>> + Send;
 
     /// Writes the results of a claimed bundle and, where members go on, their next generation, all or nothing.
-    /// `Conflict` when the claim is no longer the newest (`bundle.fence`). `next` enters the `due` index at its due time
+    /// `Conflict` when the claim is no longer the newest (`bundle.fence`); the same results written twice are fine, so a
+    /// lost answer may be asked for again. (So with [`Bundles::put_back`], [`Bundles::hold`] and [`Bundles::cancel`].) `next` enters the `due` index at its due time
     /// + [`REPAIR_AFTER_MS`] if `queued_by_caller`, else at its due time.
     fn finish(
         &self,
@@ -302,8 +319,14 @@ pub trait Bundles: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<(TenantScope, HeldFor)>>> + Send;
 
-    /// Forgets a release: nothing is held for it any more.
-    fn release_done(&self, scope: &TenantScope, held_for: &HeldFor) -> impl Future<Output = Result<()>> + Send;
+    /// Forgets a release when nothing is held for it any more: one that was asked for (or asked for again) less than
+    /// [`RELEASE_STAYS_MS`] before `now` stays due.
+    fn release_done(
+        &self,
+        scope: &TenantScope,
+        held_for: &HeldFor,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<()>> + Send;
 
     /// Bundles and requests of all tenants that are due at `now`, at most `limit`, the longest overdue first.
     fn due(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<Vec<Due>>> + Send;
@@ -312,7 +335,7 @@ pub trait Bundles: Send + Sync {
     /// the next sweep. A no-op when it is no longer in the index.
     fn postpone(&self, due: &Due, until: Timestamp) -> impl Future<Output = Result<()>> + Send;
 
-    /// All generations of one first-generation bundle, the first one first.
+    /// All generations of one first-generation bundle, by their number, the first one first.
     fn generations(
         &self,
         scope: &TenantScope,
@@ -372,6 +395,11 @@ pub trait Campaigns: Send + Sync {
     ) -> impl Future<Output = Result<Page<Campaign>>> + Send;
 }
 
+/// Whether such a change of a campaign's state lets go what was held for it.
+pub(crate) fn releases_held(from: CampaignState, to: CampaignState) -> bool {
+    from == CampaignState::Paused || to == CampaignState::Cancelled
+}
+
 /// Rate leases.
 pub trait Rates: Send + Sync {
     /// The record of an integration; the default where there is none.
@@ -395,6 +423,12 @@ pub enum RateConflict {
     Store(StoreError),
 }
 
+impl From<StoreError> for RateConflict {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 /// Templates and settings.
 pub trait Settings: Send + Sync {
     /// A template's newest version, or the given one. Ready-made templates are not stored: the caller asks
@@ -405,6 +439,9 @@ pub trait Settings: Send + Sync {
         id: &TemplateId,
         version: Option<u32>,
     ) -> impl Future<Output = Result<Option<Template>>> + Send;
+
+    /// The number of a template's newest version, deleted or not; 0 where there never was one.
+    fn template_version(&self, scope: &TenantScope, id: &TemplateId) -> impl Future<Output = Result<u32>> + Send;
 
     /// The newest versions of the tenant's own templates, by id.
     fn templates(&self, scope: &TenantScope) -> impl Future<Output = Result<Vec<Template>>> + Send;

@@ -1,0 +1,104 @@
+//! Tenants and API keys.
+
+use super::{MemoryStore, page, parse_cursor};
+use crate::{Access, Page, Result, StoreError};
+use domain::{
+    audit::AuditEntry,
+    ids::{KeyId, TenantId},
+    key::{KeyMac, KeyRecord},
+    tenant::{Tenant, TenantScope},
+    time::Timestamp,
+};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    tenants: BTreeMap<TenantId, Tenant>,
+    /// By prefix.
+    keys: BTreeMap<String, KeyRecord>,
+}
+
+impl Tables {
+    fn key_mut(&mut self, scope: &TenantScope, id: &KeyId) -> Option<&mut KeyRecord> {
+        self.keys.values_mut().find(|key| key.tenant == *scope.tenant() && key.id == *id)
+    }
+}
+
+impl Access for MemoryStore {
+    async fn create_tenant(&self, tenant: &Tenant, audit: &AuditEntry) -> Result<()> {
+        self.call("create_tenant", |state| {
+            if state.access.tenants.contains_key(&tenant.id) {
+                return Err(StoreError::Conflict);
+            }
+            state.access.tenants.insert(tenant.id.clone(), tenant.clone());
+            state.append_audit(&tenant.id, audit);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>> {
+        self.call("tenant", |state| Ok(state.access.tenants.get(id).cloned())).await
+    }
+
+    async fn tenants(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Tenant>> {
+        self.call("tenants", |state| {
+            let after: Option<TenantId> = parse_cursor(cursor)?;
+            let tenants = state.access.tenants.values().filter(|tenant| Some(&tenant.id) > after.as_ref());
+            Ok(page(tenants.cloned(), limit, |tenant| tenant.id.to_string()))
+        })
+        .await
+    }
+
+    async fn key_by_prefix(&self, prefix: &str) -> Result<Option<KeyRecord>> {
+        self.call("key_by_prefix", |state| Ok(state.access.keys.get(prefix).cloned())).await
+    }
+
+    async fn create_key(&self, scope: &TenantScope, key: &KeyRecord, audit: &AuditEntry) -> Result<()> {
+        self.call("create_key", |state| {
+            if state.access.keys.contains_key(&key.prefix) || state.access.key_mut(scope, &key.id).is_some() {
+                return Err(StoreError::Conflict);
+            }
+            state.access.keys.insert(key.prefix.clone(), key.clone());
+            state.append_audit(scope.tenant(), audit);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn keys(&self, scope: &TenantScope) -> Result<Vec<KeyRecord>> {
+        self.call("keys", |state| {
+            let mut keys: Vec<_> =
+                state.access.keys.values().filter(|key| key.tenant == *scope.tenant()).cloned().collect();
+            keys.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+            Ok(keys)
+        })
+        .await
+    }
+
+    async fn key(&self, scope: &TenantScope, id: &KeyId) -> Result<Option<KeyRecord>> {
+        self.call("key", |state| Ok(state.access.key_mut(scope, id).cloned())).await
+    }
+
+    async fn revoke_key(&self, scope: &TenantScope, id: &KeyId, at: Timestamp, audit: &AuditEntry) -> Result<bool> {
+        self.call("revoke_key", |state| {
+            let Some(key) = state.access.key_mut(scope, id) else { return Ok(false) };
+            if key.revoked_at.is_none() {
+                key.revoked_at = Some(at);
+                state.append_audit(scope.tenant(), audit);
+            }
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn remember_mac(&self, prefix: &str, mac: &KeyMac) -> Result<()> {
+        self.call("remember_mac", |state| {
+            if let Some(key) = state.access.keys.get_mut(prefix) {
+                key.mac = Some(mac.clone());
+            }
+            Ok(())
+        })
+        .await
+    }
+}
