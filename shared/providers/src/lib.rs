@@ -1,1 +1,156 @@
-//! placeholder
+//! The providers: for each, its settings, its read-only test, its send, and what its answers mean.
+//!
+//! One folder per provider with the same rooms: `settings` (typed, with schema and checks), `recipe` (the test),
+//! `send`, and `classify` (the only place that turns the provider's answers into a [`Failure`]). The functions here
+//! dispatch by [`Provider`]. Nothing in this crate knows AWS, the store, or when to retry.
+//!
+//! To add a provider: a folder with the four rooms, a variant in `domain::channel::Provider`, and the arms that the
+//! compiler then asks for in this file.
+
+mod catalog;
+mod fields;
+mod slack;
+mod smtp;
+
+pub use catalog::{CatalogEntry, LimitDefaults, SecretField};
+pub use fields::FieldError;
+
+use domain::{
+    channel::Provider,
+    failure::Failure,
+    ids::DeliveryId,
+    integration::Config,
+    rate::Limits,
+    secret::Secrets,
+    template::{Locale, Rendered},
+};
+use guard::Guard;
+use std::{collections::BTreeSet, sync::Arc};
+
+/// Validates and normalises settings: defaults are filled in, texts trimmed, unknown fields refused. All errors are
+/// reported at once. `secrets_present` names the secret fields that are set or being set.
+pub fn validate(
+    provider: Provider,
+    config: &Config,
+    secrets_present: &BTreeSet<String>,
+) -> Result<Config, Vec<FieldError>> {
+    match provider {
+        Provider::Smtp => smtp::settings::validate(config, secrets_present),
+        Provider::Slack => slack::settings::validate(config, secrets_present),
+    }
+}
+
+/// Checks what [`validate`] cannot see: the form of the secret values, and the addresses that the guard refuses
+/// without resolving a name. Takes validated settings. Empty means fine.
+pub fn validate_secrets(provider: Provider, config: &Config, secrets: &Secrets, guard: &Guard) -> Vec<FieldError> {
+    match provider {
+        Provider::Smtp => smtp::settings::validate_secrets(config, secrets, guard),
+        Provider::Slack => slack::settings::validate_secrets(config, secrets, guard),
+    }
+}
+
+/// What can be configured: one entry per provider, with the JSON Schema of its settings.
+pub fn catalog() -> Vec<CatalogEntry> {
+    Provider::ALL
+        .into_iter()
+        .map(|provider| match provider {
+            Provider::Smtp => smtp::settings::catalog(),
+            Provider::Slack => slack::settings::catalog(),
+        })
+        .collect()
+}
+
+/// Why a recipient's address cannot be used with these settings, in plain words.
+pub fn check_address(provider: Provider, config: &Config, address: &str) -> Result<(), String> {
+    match provider {
+        Provider::Smtp => smtp::settings::check_address(address),
+        Provider::Slack => slack::settings::check_address(config, address),
+    }
+}
+
+/// The limits an integration gets when its admin names none: those the provider documents for every customer.
+pub fn default_limits(provider: Provider, config: &Config) -> Limits {
+    match provider {
+        // Every mail server has its own; none is common to all.
+        Provider::Smtp => Limits::default(),
+        Provider::Slack => slack::settings::default_limits(config),
+    }
+}
+
+/// The providers' base URLs, a setting of the deployment: a test puts a double there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Slack's Web API, without a slash at the end.
+    pub slack_api: String,
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self { slack_api: "https://slack.com/api".to_owned() }
+    }
+}
+
+/// One message to one recipient.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// The delivery, whose id goes with the message so that it can be found again.
+    pub delivery: &'a DeliveryId,
+    /// Where to: an e-mail address, a Slack channel or member id.
+    pub address: &'a str,
+    /// The recipient's language.
+    pub locale: Option<Locale>,
+    /// What to say.
+    pub message: &'a Rendered,
+}
+
+/// A provider with one integration's settings and secrets, ready to send. It keeps its connections open between
+/// sends, so keep it as long as the secrets may be kept.
+#[derive(Debug)]
+pub enum Connection {
+    /// A mail server.
+    Smtp(Box<smtp::Smtp>),
+    /// A Slack workspace.
+    Slack(Box<slack::Slack>),
+}
+
+impl Connection {
+    /// Prepares a connection without any I/O. Fails if the settings or secrets are not what [`validate`] and
+    /// [`validate_secrets`] accept.
+    pub fn open(
+        provider: Provider,
+        config: &Config,
+        secrets: &Secrets,
+        guard: Arc<Guard>,
+        endpoints: &Endpoints,
+    ) -> Result<Self, Failure> {
+        Ok(match provider {
+            Provider::Smtp => Self::Smtp(Box::new(smtp::Smtp::open(config, secrets, guard)?)),
+            Provider::Slack => Self::Slack(Box::new(slack::Slack::open(config, secrets, guard, endpoints)?)),
+        })
+    }
+
+    /// Runs the provider's read-only test. Nobody receives anything. Says what the provider answered, such as the
+    /// server's greeting or the workspace's name.
+    pub async fn test(&self) -> Result<String, Failure> {
+        match self {
+            Self::Smtp(smtp) => smtp.test().await,
+            Self::Slack(slack) => slack.test().await,
+        }
+    }
+
+    /// Sends one message. Answers the provider's id for it, where there is one.
+    pub async fn send(&self, out: &Outgoing<'_>) -> Result<Option<String>, Failure> {
+        match self {
+            Self::Smtp(smtp) => smtp.send(out).await,
+            Self::Slack(slack) => slack.send(out).await,
+        }
+    }
+
+    /// How many sends may run at once. More would open more connections than the provider likes.
+    pub fn concurrency(&self) -> usize {
+        match self {
+            Self::Smtp(_) => smtp::CONNECTIONS,
+            Self::Slack(slack) => slack.concurrency(),
+        }
+    }
+}

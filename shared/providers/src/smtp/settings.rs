@@ -1,0 +1,310 @@
+//! The settings of an SMTP server.
+
+use crate::{
+    catalog::{CatalogEntry, LimitDefaults, SecretField},
+    fields::{FieldError, Fields},
+};
+use domain::{channel::Provider, integration::Config, rate::Limits, secret::Secrets};
+use guard::{Guard, Refusal};
+use lettre::Address;
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// The submission port with STARTTLS (RFC 6409).
+const SUBMISSION: u16 = 587;
+/// The submission port with TLS from the start (RFC 8314, section 7.3).
+const SUBMISSIONS: u16 = 465;
+/// The relay port, which never speaks TLS from the start.
+const RELAY: u16 = 25;
+
+/// Seconds that one step of the conversation may take unless the settings say otherwise.
+const TIMEOUT_S: u64 = 15;
+const TIMEOUT_RANGE_S: std::ops::RangeInclusive<u64> = 5..=30;
+const CA_MAX_CHARS: usize = 20_000;
+const NAMES: &[&str] =
+    &["host", "port", "security", "username", "from_address", "from_name", "reply_to", "ca_certificate", "timeout_s"];
+
+/// How the connection is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Security {
+    /// Plain at first, then STARTTLS; refused if the server does not offer it.
+    Starttls,
+    /// TLS from the start.
+    Tls,
+    /// No encryption. Only when chosen, and never with a login.
+    None,
+}
+
+/// Validated settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) security: Security,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) username: Option<String>,
+    pub(crate) from_address: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) from_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reply_to: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ca_certificate: Option<String>,
+    pub(crate) timeout_s: u64,
+}
+
+impl Settings {
+    /// Reads settings that [`validate`] has made.
+    pub(crate) fn read(config: &Config) -> Result<Self, serde_json::Error> {
+        Self::deserialize(config)
+    }
+}
+
+pub(crate) fn validate(config: &Config, secrets: &BTreeSet<String>) -> Result<Config, Vec<FieldError>> {
+    let mut fields = Fields::new(config, NAMES);
+    let host = fields.required_text("host", 253, "Enter the mail server's host name, e.g. smtp.example.com.");
+    if host.as_ref().is_some_and(|host| host.contains("://") || host.contains('/') || host.contains('@')) {
+        fields.fault("host", "invalid", "Enter the host name only, e.g. smtp.example.com.");
+    } else if host.as_ref().is_some_and(|host| host.contains(':') && host.parse::<std::net::Ipv6Addr>().is_err()) {
+        fields.fault("host", "invalid", "Enter the host name only; the port has its own field.");
+    }
+    let security = security(&mut fields);
+    let port = fields.number("port", 1..=65_535).and_then(|port| u16::try_from(port).ok());
+    let port = if fields.has("port") {
+        port
+    } else {
+        Some(if security == Some(Some(Security::Tls)) { SUBMISSIONS } else { SUBMISSION })
+    };
+    let security = security
+        .map(|chosen| chosen.unwrap_or(if port == Some(SUBMISSIONS) { Security::Tls } else { Security::Starttls }));
+    if let (Some(port), Some(security)) = (port, security) {
+        check_combination(&mut fields, port, security);
+    }
+    let username = fields.text("username", 320);
+    check_login(&mut fields, username.as_deref(), security, secrets);
+    let from_address =
+        fields.required_text("from_address", 254, "Enter the address that messages come from, e.g. news@example.com.");
+    for (name, address) in [("from_address", from_address.clone()), ("reply_to", fields.text("reply_to", 254))] {
+        if let Some(Err(why)) = address.map(|address| check_address(&address)) {
+            fields.fault(name, "invalid", why);
+        }
+    }
+    let reply_to = fields.has("reply_to").then(|| config["reply_to"].as_str().unwrap_or_default().trim().to_owned());
+    let from_name = fields.text("from_name", 100);
+    let ca_certificate = fields.long_text("ca_certificate", CA_MAX_CHARS);
+    if let Some(Err(why)) = ca_certificate.as_deref().map(read_authorities) {
+        fields.fault("ca_certificate", "invalid", why);
+    }
+    let timeout_s = fields.number("timeout_s", TIMEOUT_RANGE_S).unwrap_or(TIMEOUT_S);
+
+    let settings = || {
+        Some(Settings {
+            host: host?.to_ascii_lowercase(),
+            port: port?,
+            security: security?,
+            username,
+            from_address: from_address?,
+            from_name,
+            reply_to,
+            ca_certificate,
+            timeout_s,
+        })
+    };
+    let config = settings().and_then(|settings| match serde_json::to_value(settings) {
+        Ok(Value::Object(config)) => Some(config),
+        _ => None,
+    });
+    fields.finish(config)
+}
+
+/// `None` after a fault, `Some(None)` when absent.
+#[expect(clippy::option_option, reason = "absent and wrong differ: only the first has a default")]
+fn security(fields: &mut Fields<'_>) -> Option<Option<Security>> {
+    if !fields.has("security") {
+        return Some(None);
+    }
+    let security = match fields.text("security", 20)?.as_str() {
+        "starttls" => Security::Starttls,
+        "tls" => Security::Tls,
+        "none" => Security::None,
+        _ => {
+            fields.fault("security", "invalid", "Choose `starttls` (port 587), `tls` (port 465) or `none`.");
+            return None;
+        }
+    };
+    Some(Some(security))
+}
+
+fn check_combination(fields: &mut Fields<'_>, port: u16, security: Security) {
+    let words = match (port, security) {
+        (SUBMISSIONS, Security::Starttls) => {
+            "Port 465 speaks TLS from the start: choose security `tls`, or port 587 with `starttls`."
+        }
+        (SUBMISSIONS, Security::None) => "Port 465 speaks TLS from the start: choose security `tls`.",
+        (SUBMISSION, Security::Tls) => {
+            "Port 587 begins in plain text: choose security `starttls`, or port 465 with `tls`."
+        }
+        (RELAY, Security::Tls) => {
+            "Port 25 begins in plain text: choose security `starttls` or `none`, or port 465 with `tls`."
+        }
+        _ => return,
+    };
+    fields.fault("security", "conflict", words);
+}
+
+fn check_login(
+    fields: &mut Fields<'_>,
+    username: Option<&str>,
+    security: Option<Security>,
+    secrets: &BTreeSet<String>,
+) {
+    fields.known_secrets(secrets, &["password"]);
+    let password = secrets.contains("password");
+    if username.is_some() && security == Some(Security::None) {
+        let words = "A password must not travel unencrypted: choose `starttls` or `tls`, or remove the user name.";
+        fields.fault("security", "conflict", words);
+    }
+    if username.is_some() && !password {
+        fields.push(FieldError::secret("password", "required", "Enter the password that belongs to the user name."));
+    }
+    if username.is_none() && password && !fields.has("username") {
+        fields.fault("username", "required", "Enter the user name that belongs to the password.");
+    }
+}
+
+pub(crate) fn validate_secrets(config: &Config, secrets: &Secrets, guard: &Guard) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    if let Some(password) = secrets.get("password") {
+        let text = password.expose();
+        if text.is_empty() {
+            errors.push(FieldError::secret("password", "required", "Enter the password."));
+        } else if text.contains('\0') || text.len() > 1_000 {
+            errors.push(FieldError::secret("password", "invalid", "Enter at most 1,000 bytes, without NUL."));
+        }
+    }
+    if let Ok(settings) = Settings::read(config) {
+        if let Err(refusal) = guard.check_server(&settings.host, settings.port) {
+            let port = matches!(&refusal, Refusal::NotAllowed(words) if words.starts_with("port "));
+            let field = if port { "port" } else { "host" };
+            errors.push(FieldError::config(field, "not_allowed", format!("Not allowed: {refusal}.")));
+        }
+    }
+    errors
+}
+
+/// Whether a text is an e-mail address that can be put on an envelope.
+pub(crate) fn check_address(address: &str) -> Result<(), String> {
+    parse_address(address).map(|_| ())
+}
+
+/// An e-mail address as it is put on the envelope.
+pub(crate) fn parse_address(address: &str) -> Result<Address, String> {
+    if address.len() > 254 {
+        return Err("An e-mail address has at most 254 characters (RFC 5321).".to_owned());
+    }
+    let parsed = address.parse::<Address>().map_err(|error| {
+        let why = error.to_string().to_lowercase();
+        format!("This is not an e-mail address like name@example.com: {why}.")
+    })?;
+    // lettre accepts quoted local parts with blanks and literals; no real recipient has them, many typing errors do.
+    if address.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err("An e-mail address has no blanks.".to_owned());
+    }
+    Ok(parsed)
+}
+
+/// The certificates of a PEM text, each of which must be usable as an authority.
+pub(crate) fn read_authorities(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("This is not a certificate in PEM form: {error:?}."))?;
+    if certificates.is_empty() {
+        return Err("Paste the authority's certificate in PEM form, from -----BEGIN CERTIFICATE----- on.".to_owned());
+    }
+    let mut store = RootCertStore::empty();
+    for certificate in &certificates {
+        store.add(certificate.clone()).map_err(|error| format!("The certificate cannot be used: {error}."))?;
+    }
+    Ok(certificates)
+}
+
+pub(crate) fn catalog() -> CatalogEntry {
+    CatalogEntry {
+        kind: "email",
+        provider: Provider::Smtp,
+        name: "SMTP",
+        description: "E-mail through any SMTP server: your own, or your provider's submission server.",
+        schema: schema(),
+        secrets: vec![SecretField {
+            name: "password",
+            title: "Password",
+            description: "The password of the user name; an app password if the account uses two-factor sign-in.",
+            needed: "when `username` is set",
+            required: false,
+        }],
+        limits: LimitDefaults {
+            limits: Limits::default(),
+            note: "None by default. Set the hourly and daily limits of your mail provider.",
+        },
+        docs: "docs/providers/smtp.md",
+    }
+}
+
+fn schema() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "SMTP server",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["host", "from_address"],
+        "properties": {
+            "host": {
+                "type": "string", "title": "Host", "maxLength": 253, "examples": ["smtp.example.com"],
+                "description": "The mail server's host name. It must resolve to public addresses."
+            },
+            "port": {
+                "type": "integer", "title": "Port", "minimum": 1, "maximum": 65535, "default": SUBMISSION,
+                "examples": [587, 465, 2525, 25],
+                "description": "587 with STARTTLS, 465 with TLS. Only 25, 465, 587 and 2525 are allowed."
+            },
+            "security": {
+                "type": "string", "title": "Security", "enum": ["starttls", "tls", "none"], "default": "starttls",
+                "description": "`starttls` for port 587, `tls` for port 465. `none` sends in plain text and excludes a login."
+            },
+            "username": {
+                "type": "string", "title": "User name", "maxLength": 320, "examples": ["news@example.com"],
+                "description": "Leave empty if the server takes mail without a login."
+            },
+            "from_address": {
+                "type": "string", "format": "email", "title": "From address", "maxLength": 254,
+                "examples": ["news@example.com"],
+                "description": "The address that messages come from. The server must allow the account to use it."
+            },
+            "from_name": {
+                "type": "string", "title": "From name", "maxLength": 100, "examples": ["Acme Security"],
+                "description": "The name shown beside the from address, in any script."
+            },
+            "reply_to": {
+                "type": "string", "format": "email", "title": "Reply-to address", "maxLength": 254,
+                "examples": ["support@example.com"],
+                "description": "Where answers go, if not to the from address."
+            },
+            "ca_certificate": {
+                "type": "string", "title": "Authority's certificate", "maxLength": CA_MAX_CHARS,
+                "examples": ["-----BEGIN CERTIFICATE-----\n..."],
+                "description": "PEM. Only for a server whose certificate comes from a private authority; the public authorities stay trusted."
+            },
+            "timeout_s": {
+                "type": "integer", "title": "Timeout in seconds", "default": TIMEOUT_S,
+                "minimum": TIMEOUT_RANGE_S.start(), "maximum": TIMEOUT_RANGE_S.end(), "examples": [TIMEOUT_S],
+                "description": "How long one step of the conversation with the server may take."
+            }
+        }
+    })
+}
