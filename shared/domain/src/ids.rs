@@ -161,12 +161,7 @@ impl RequestId {
     /// The request id that belongs to an idempotency key in one tenant and campaign: 128 bits of SHA-256.
     #[must_use]
     pub fn from_idempotency_key(tenant: &TenantId, campaign: &CampaignId, key: &str) -> Self {
-        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-        for part in [tenant.as_str(), campaign.as_str(), key] {
-            context.update(part.as_bytes());
-            context.update(&[0]);
-        }
-        let digest = context.finish();
+        let digest = crate::digest::of_parts([tenant.as_str(), campaign.as_str(), key].map(str::as_bytes));
         let mut bytes = [0_u8; 16];
         bytes.copy_from_slice(&digest.as_ref()[..16]);
         Self(ulid::Ulid::from_bytes(bytes).to_string())

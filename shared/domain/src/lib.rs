@@ -8,6 +8,7 @@ pub mod audit;
 pub mod bundle;
 pub mod campaign;
 pub mod channel;
+pub mod digest;
 pub mod event;
 pub mod failure;
 pub mod health;
