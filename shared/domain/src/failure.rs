@@ -123,6 +123,9 @@ explanations! {
     "smtp_try_later":
         "The mail server asked us to try again later.", "Nothing to do: it is retried by the retry policy.",
         "طلب خادم البريد المحاولة لاحقًا.", "لا يلزم أي إجراء: ستُعاد المحاولة وفق سياسة إعادة المحاولة.";
+    "smtp_service_refused":
+        "The mail server does not serve us at all.", "Read the server's words: often it accepts only known networks, or it is not a submission server.",
+        "يرفض خادم البريد خدمتنا كليًا.", "اقرأ رد الخادم: فغالبًا لا يقبل إلا شبكات معروفة، أو ليس خادم إرسال.";
     "smtp_protocol":
         "The server's answer was not understood as SMTP.", "Check that host and port belong to an SMTP submission server.",
         "لم يُفهم رد الخادم كبروتوكول SMTP.", "تحقق من أن المضيف والمنفذ يعودان إلى خادم إرسال SMTP.";
@@ -156,6 +159,9 @@ explanations! {
     "provider_protocol":
         "The provider's answer was not understood.", "Check the address; if it is right, report it with the provider's words.",
         "لم يُفهم رد المزوّد.", "تحقق من العنوان؛ وإن كان صحيحًا فأبلغ عنه مع رد المزوّد.";
+    "settings_invalid":
+        "The integration's settings or secrets cannot be used.", "Save the integration again with valid settings.",
+        "لا يمكن استخدام إعدادات التكامل أو أسراره.", "احفظ التكامل من جديد بإعدادات صحيحة.";
     "secret_unreadable":
         "The stored secret could not be decrypted.", "Enter the secret again; if it happens again, check the KMS key's policy.",
         "تعذّر فك تشفير السر المخزّن.", "أدخل السر من جديد؛ وإن تكرر الأمر فتحقق من سياسة مفتاح KMS.";

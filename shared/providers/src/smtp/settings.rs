@@ -95,6 +95,9 @@ pub(crate) fn validate(config: &Config, secrets: &BTreeSet<String>) -> Result<Co
             fields.fault(name, "invalid", why);
         }
     }
+    if from_address.as_ref().is_some_and(|address| !address.is_ascii()) {
+        fields.fault("from_address", "invalid", "Use ASCII only; write another script's domain as xn--...");
+    }
     let reply_to = fields.has("reply_to").then(|| config["reply_to"].as_str().unwrap_or_default().trim().to_owned());
     let from_name = fields.text("from_name", 100);
     let ca_certificate = fields.long_text("ca_certificate", CA_MAX_CHARS);
@@ -105,7 +108,7 @@ pub(crate) fn validate(config: &Config, secrets: &BTreeSet<String>) -> Result<Co
 
     let settings = || {
         Some(Settings {
-            host: host?.to_ascii_lowercase(),
+            host: host?.trim_end_matches('.').to_ascii_lowercase(),
             port: port?,
             security: security?,
             username,
