@@ -1,0 +1,171 @@
+//! The AWS clients: each built at its first use, all on one HTTP connector, every attempt counted in one place.
+//!
+//! Credentials come from the environment, where Lambda puts them; the SDK's default chain would cost 2.5 ms of every
+//! cold start to look in places where they never are.
+
+use crate::env::{self, EnvError};
+use aws_config::{BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{Intercept, context::BeforeTransmitInterceptorContextRef, dyn_dispatch_hint},
+        orchestrator::Metadata,
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig, timeout::TimeoutConfig};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+/// One try and two more. Anything that lasts longer is our own retry's work, which knows about leases and budgets.
+const ATTEMPTS: u32 = 3;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// All clients of one process. Cheap to clone.
+#[derive(Clone)]
+pub struct Aws(Arc<Clients>);
+
+struct Clients {
+    config: SdkConfig,
+    calls: Calls,
+    kms: OnceLock<aws_sdk_kms::Client>,
+    sqs: OnceLock<aws_sdk_sqs::Client>,
+    secretsmanager: OnceLock<aws_sdk_secretsmanager::Client>,
+    eventbridge: OnceLock<aws_sdk_eventbridge::Client>,
+}
+
+macro_rules! lazy_client {
+    ($(#[$doc:meta])* $name:ident, $sdk:ident) => {
+        $(#[$doc])*
+        #[must_use]
+        pub fn $name(&self) -> &$sdk::Client {
+            self.0.$name.get_or_init(|| {
+                let config = $sdk::config::Builder::from(&self.0.config).interceptor(self.0.calls.clone());
+                $sdk::Client::from_conf(config.build())
+            })
+        }
+    };
+}
+
+impl Aws {
+    /// Reads `AWS_REGION`, `TENANT_TABLE`, `AUTH_TABLE` and, where it is set, `AWS_ENDPOINT_URL`. Builds no client yet.
+    pub fn from_env() -> Result<Self, EnvError> {
+        let [region, _, _] = env::required(["AWS_REGION", "TENANT_TABLE", "AUTH_TABLE"])?;
+        Ok(Self::new(region, env::optional("AWS_ENDPOINT_URL")))
+    }
+
+    /// Clients for a region and, where given, another endpoint than AWS's own.
+    #[must_use]
+    pub fn new(region: String, endpoint: Option<String>) -> Self {
+        let connector =
+            aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region))
+            .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+            .http_client(connector)
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .operation_timeout(OPERATION_TIMEOUT)
+                    .build(),
+            );
+        config.set_endpoint_url(endpoint);
+        let config = config.build();
+        let calls = Calls::default();
+        Self(Arc::new(Clients {
+            config,
+            calls,
+            kms: OnceLock::new(),
+            sqs: OnceLock::new(),
+            secretsmanager: OnceLock::new(),
+            eventbridge: OnceLock::new(),
+        }))
+    }
+
+    /// The calls made so far.
+    #[must_use]
+    pub fn calls(&self) -> &Calls {
+        &self.0.calls
+    }
+
+    lazy_client!(
+        /// Key Management Service.
+        kms, aws_sdk_kms
+    );
+    lazy_client!(
+        /// Simple Queue Service.
+        sqs, aws_sdk_sqs
+    );
+    lazy_client!(
+        /// Secrets Manager.
+        secretsmanager, aws_sdk_secretsmanager
+    );
+    lazy_client!(
+        /// EventBridge.
+        eventbridge, aws_sdk_eventbridge
+    );
+}
+
+/// How often each operation was called, attempt by attempt: what `cargo trunkline budget` adds up.
+#[derive(Clone, Debug, Default)]
+pub struct Calls(Arc<Mutex<BTreeMap<String, u64>>>);
+
+impl Calls {
+    /// Counts one call.
+    fn count(&self, service: &str, operation: &str) {
+        let name: String = service.chars().filter(|c| *c != ' ').chain(['.']).chain(operation.chars()).collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+    }
+
+    /// The counts by `Service.Operation`, e.g. `SQS.SendMessageBatch`, starting from nothing again.
+    #[must_use]
+    pub fn take(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "calls"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(operation) = config.load::<Metadata>() {
+            self.count(operation.service(), operation.name());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_counted_by_service_and_operation_and_taken_once() {
+        let calls = Calls::default();
+        calls.count("Secrets Manager", "GetSecretValue");
+        calls.count("SQS", "SendMessageBatch");
+        calls.count("SQS", "SendMessageBatch");
+        let taken = calls.take();
+        assert_eq!(taken["SecretsManager.GetSecretValue"], 1);
+        assert_eq!(taken["SQS.SendMessageBatch"], 2);
+        assert!(calls.take().is_empty());
+    }
+}

@@ -1,0 +1,259 @@
+//! Who calls. The authorizer verifies the credential and hands over a [`Context`]; the gateway passes it on beside the
+//! request, where no client can write; here it becomes a [`Caller`].
+//!
+//! Everything fails closed: a context without a tenant, or with one that cannot be read, is nobody.
+
+use crate::http::Failed;
+use api::problem::{Problem, ProblemKind};
+use axum::{
+    extract::FromRequestParts,
+    http::{Extensions, request::Parts},
+};
+use domain::{
+    ids::TenantId,
+    key::KeyRefusal,
+    principal::{Caller, Grant, Principal, Scope},
+    tenant::TenantScope,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{collections::HashMap, ops::Deref};
+
+/// What the authorizer says of a request, as the gateway carries it: flat and all text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context {
+    /// The tenant that the caller may act for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The API key's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    /// What the caller may do, separated by spaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants: Option<String>,
+    /// `1` where the operator calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// The code of the problem to answer with, and nothing else beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denied: Option<String>,
+}
+
+impl Context {
+    /// A caller with an API key.
+    #[must_use]
+    pub fn key(caller: &Caller) -> Self {
+        let principal = match &caller.principal {
+            Principal::ApiKey(id) => Some(id.to_string()),
+            Principal::Operator | Principal::System => None,
+        };
+        let grants: Vec<_> = caller.grants.iter().map(Grant::as_str).collect();
+        Self {
+            tenant: Some(caller.scope.tenant().to_string()),
+            principal,
+            grants: Some(grants.join(" ")),
+            ..Self::default()
+        }
+    }
+
+    /// The operator, for itself or for one tenant's keys.
+    #[must_use]
+    pub fn operator(tenant: Option<&TenantId>) -> Self {
+        Self {
+            operator: Some("1".into()),
+            tenant: tenant.map(ToString::to_string),
+            grants: tenant.map(|_| "keys:*".into()),
+            ..Self::default()
+        }
+    }
+
+    /// A key that was verified and does not work any more.
+    ///
+    /// The request is let through with this and nothing else, because the gateway's own refusal is a bare 403 without a
+    /// reason. It stays closed: no tenant is named, so no [`Caller`] can be made of it, whatever the function does.
+    #[must_use]
+    pub fn denied(refusal: KeyRefusal) -> Self {
+        let kind = match refusal {
+            KeyRefusal::Revoked => ProblemKind::KeyRevoked,
+            KeyRefusal::Expired => ProblemKind::KeyExpired,
+        };
+        Self { denied: Some(kind.code().into()), ..Self::default() }
+    }
+}
+
+/// Who calls, as far as it is known.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Identity {
+    Nobody,
+    Refused(ProblemKind),
+    Tenant(Caller),
+    Operator,
+}
+
+impl Identity {
+    /// Reads the authorizer's context as the gateway hands it over.
+    pub(crate) fn read(fields: &HashMap<String, Value>) -> Self {
+        let field = |name: &str| fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        if let Some(code) = field("denied") {
+            return Self::Refused(ProblemKind::from_code(code).unwrap_or(ProblemKind::Unauthenticated));
+        }
+        let operator = field("operator") == Some("1");
+        match field("tenant") {
+            None if operator => Self::Operator,
+            None => Self::Nobody,
+            Some(tenant) => Self::tenant(tenant, operator, &field).unwrap_or(Self::Nobody),
+        }
+    }
+
+    fn tenant<'a>(tenant: &str, operator: bool, field: &impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+        let principal =
+            if operator { Principal::Operator } else { Principal::ApiKey(field("principal")?.parse().ok()?) };
+        // A grant that this version does not know permits nothing.
+        let grants = field("grants").unwrap_or_default().split(' ');
+        let grants = grants.filter_map(|grant| Grant::try_from(grant.to_owned()).ok()).collect();
+        Some(Self::Tenant(Caller { scope: authenticated(tenant.parse().ok()?), principal, grants }))
+    }
+
+    fn of(extensions: &Extensions) -> &Self {
+        extensions.get::<Self>().unwrap_or(&Self::Nobody)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the authorizer verified the credential that this tenant belongs to")]
+fn authenticated(tenant: TenantId) -> TenantScope {
+    TenantScope::established(tenant)
+}
+
+fn unauthenticated(kind: ProblemKind) -> Failed {
+    let detail = match kind {
+        ProblemKind::KeyRevoked => "This API key was revoked. Use another one.",
+        ProblemKind::KeyExpired => "This API key has expired. Create a new one.",
+        _ => "Send `Authorization: Bearer <API key>`.",
+    };
+    Problem::new(kind, detail).into()
+}
+
+/// The caller of a tenant's route. Reads like the [`Caller`] itself; a request without one is answered 401.
+#[derive(Clone, Debug)]
+pub struct Auth(pub Caller);
+
+impl Auth {
+    /// That the caller may do `scope`; otherwise a 403 that names it.
+    pub fn require(&self, scope: Scope) -> Result<(), Problem> {
+        if self.0.may(scope) {
+            return Ok(());
+        }
+        Err(Problem::new(ProblemKind::Forbidden, format!("This needs the scope `{scope}`, which the API key lacks.")))
+    }
+}
+
+impl Deref for Auth {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Auth {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failed> {
+        match Identity::of(&parts.extensions) {
+            Identity::Tenant(caller) => Ok(Self(caller.clone())),
+            Identity::Refused(kind) => Err(unauthenticated(*kind)),
+            Identity::Nobody => Err(unauthenticated(ProblemKind::Unauthenticated)),
+            Identity::Operator => Err(Problem::new(
+                ProblemKind::Forbidden,
+                "The operator acts for a tenant on `/v1/keys` only, with the header `X-Trunkline-Tenant: <tenant id>`.",
+            )
+            .into()),
+        }
+    }
+}
+
+/// The operator of this deployment, for routes that belong to no tenant.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator;
+
+impl<S: Send + Sync> FromRequestParts<S> for Operator {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failed> {
+        match Identity::of(&parts.extensions) {
+            Identity::Operator => Ok(Self),
+            Identity::Refused(kind) => Err(unauthenticated(*kind)),
+            Identity::Nobody => Err(unauthenticated(ProblemKind::Unauthenticated)),
+            Identity::Tenant(_) => {
+                Err(Problem::new(ProblemKind::Forbidden, "Only the operator of this deployment may do this.").into())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::ids::KeyId;
+
+    fn read(context: &Context) -> Identity {
+        Identity::read(&serde_json::from_value(serde_json::to_value(context).unwrap()).unwrap())
+    }
+
+    fn caller() -> Caller {
+        Caller {
+            scope: authenticated("acme".parse().unwrap()),
+            principal: Principal::ApiKey(KeyId::generate()),
+            grants: vec![Grant::try_from("campaigns:*".to_owned()).unwrap()],
+        }
+    }
+
+    #[test]
+    fn a_caller_survives_the_way_through_the_gateway() {
+        let caller = caller();
+        assert_eq!(read(&Context::key(&caller)), Identity::Tenant(caller));
+    }
+
+    #[test]
+    fn whatever_is_missing_or_strange_makes_it_nobody() {
+        let whole = Context::key(&caller());
+        for broken in [
+            Context::default(),
+            Context { tenant: None, ..whole.clone() },
+            Context { tenant: Some("A#B".into()), ..whole.clone() },
+            Context { principal: None, ..whole.clone() },
+            Context { principal: Some("someone".into()), ..whole.clone() },
+            Context { operator: Some("yes".into()), ..Context::default() },
+        ] {
+            assert_eq!(read(&broken), Identity::Nobody, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_grants_permit_nothing() {
+        let context = Context { grants: Some("moon:fly campaigns:read".into()), ..Context::key(&caller()) };
+        let Identity::Tenant(caller) = read(&context) else { panic!("expected a tenant") };
+        assert_eq!(caller.grants.len(), 1);
+        let auth = Auth(caller);
+        assert!(auth.require(Scope::CampaignsRead).is_ok());
+        assert!(auth.require(Scope::CampaignsSend).unwrap_err().detail.contains("`campaigns:send`"));
+    }
+
+    #[test]
+    fn a_denied_key_is_refused_even_beside_a_tenant() {
+        let denied = Context::denied(KeyRefusal::Revoked);
+        assert_eq!(read(&denied), Identity::Refused(ProblemKind::KeyRevoked));
+        let forged = Context { denied: Some("whatever".into()), ..Context::key(&caller()) };
+        assert_eq!(read(&forged), Identity::Refused(ProblemKind::Unauthenticated));
+    }
+
+    #[test]
+    fn the_operator_has_no_tenant_unless_it_names_one_and_then_only_its_keys() {
+        assert_eq!(read(&Context::operator(None)), Identity::Operator);
+        let Identity::Tenant(caller) = read(&Context::operator(Some(&"acme".parse().unwrap()))) else {
+            panic!("expected a tenant")
+        };
+        assert_eq!(caller.principal, Principal::Operator);
+        assert!(caller.may(Scope::KeysWrite) && !caller.may(Scope::CampaignsRead));
+    }
+}

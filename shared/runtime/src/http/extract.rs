@@ -1,0 +1,143 @@
+//! Reading a request. Each extractor answers with a problem that says where the fault is and what would be right.
+
+use super::Failed;
+use api::problem::{FieldProblem, Problem, ProblemKind};
+use axum::{
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, Response, header, request::Parts},
+    response::IntoResponse,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::error::Category;
+
+/// How large a body may be where the route says nothing else: 1 MB.
+pub const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// Another limit for a route's body: `router.layer(Extension(MaxBody(5 << 20)))`.
+#[derive(Clone, Copy, Debug)]
+pub struct MaxBody(pub usize);
+
+/// A JSON body, in a request or in a response.
+#[derive(Clone, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failed> {
+        if !is_json(request.headers()) {
+            let detail = "Send JSON, with `Content-Type: application/json`.";
+            return Err(Problem::new(ProblemKind::WrongContentType, detail).into());
+        }
+        let limit = request.extensions().get::<MaxBody>().map_or(MAX_BODY_BYTES, |limit| limit.0);
+        let Ok(bytes) = axum::body::to_bytes(request.into_body(), limit).await else {
+            let detail = format!("The body may hold at most {limit} bytes. Send less at once.");
+            return Err(Problem::new(ProblemKind::BodyTooLarge, detail).into());
+        };
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response<Body> {
+        axum::Json(self.0).into_response()
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+/// Reads a JSON body. Malformed JSON is 400 with line and column; a wrong shape is 422 with the field.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        match inner.classify() {
+            Category::Data => Problem::invalid(vec![field_problem(&path, &inner.to_string())]),
+            Category::Syntax | Category::Eof | Category::Io => malformed(&inner),
+        }
+    })?;
+    json.end().map_err(|error| malformed(&error))?;
+    Ok(value)
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let what = error.to_string();
+    let what = what.split(" at line ").next().unwrap_or_default();
+    let detail = format!("Line {}, column {}: {what}.", error.line(), error.column());
+    Problem::new(ProblemKind::MalformedJson, detail)
+}
+
+/// Turns serde's words into a field, a code and a message, without the value: what was sent in the wrong place may be a
+/// secret.
+fn field_problem(path: &str, message: &str) -> FieldProblem {
+    let path = if path == "." { "" } else { path };
+    let message = message.split(" at line ").next().unwrap_or_default();
+    let named = |rest: &str| rest.split('`').next().unwrap_or_default().to_owned();
+    if let Some(name) = message.strip_prefix("missing field `").map(named) {
+        let field = if path.is_empty() { name } else { format!("{path}.{name}") };
+        return FieldProblem { field, code: "required".into(), message: "must be given".into() };
+    }
+    if let Some(name) = message.strip_prefix("unknown field `").map(named) {
+        let known = message.split_once("expected ").map_or("", |(_, known)| known);
+        let field = if path.split(['.', ']']).next_back() == Some(name.as_str()) {
+            path.to_owned()
+        } else if path.is_empty() {
+            name
+        } else {
+            format!("{path}.{name}")
+        };
+        let message = format!("is not known here; expected {known}");
+        return FieldProblem { field, code: "unknown".into(), message };
+    }
+    let wrong = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
+    let message = match wrong.and_then(|wrong| wrong.rsplit_once(", expected ")) {
+        Some((_, expected)) => format!("must be {expected}"),
+        None => message.to_owned(),
+    };
+    FieldProblem { field: path.to_owned(), code: "invalid".into(), message }
+}
+
+/// The variables of a path. A text that cannot be an identifier names nothing, so it is answered 404.
+#[derive(Clone, Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failed> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(_) => Err(Problem::new(ProblemKind::NotFound, "Nothing has this identifier.").into()),
+        }
+    }
+}
+
+/// The query string.
+#[derive(Clone, Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failed> {
+        match axum::extract::Query::<T>::try_from_uri(&parts.uri) {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Problem::invalid(vec![query_problem(&rejection.body_text())]).into()),
+        }
+    }
+}
+
+/// `Failed to deserialize query string: limit: invalid digit found in string`
+fn query_problem(text: &str) -> FieldProblem {
+    let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    match text.split_once(": ") {
+        Some((path, message)) if !path.contains(' ') => field_problem(path, message),
+        _ => field_problem("", text),
+    }
+}

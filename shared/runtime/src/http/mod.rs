@@ -1,0 +1,121 @@
+//! HTTP functions: a router of axum behind the gateway. Every answer carries `x-request-id`, every failure is a problem
+//! document, and a panic is a 500 like any other defect.
+
+mod extract;
+mod failed;
+
+pub use extract::{Json, MAX_BODY_BYTES, MaxBody, Path, Query};
+pub use failed::{Answer, Failed};
+
+use crate::{caller::Identity, function::Function};
+use api::problem::{PROBLEM_JSON, Problem, ProblemKind};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::Request,
+    http::{HeaderName, HeaderValue, Method, Response, header},
+};
+use futures::FutureExt;
+use lambda_http::{RequestExt, request::RequestContext, service_fn};
+use std::{convert::Infallible, panic::AssertUnwindSafe};
+use tower::ServiceExt;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Serves `router` until Lambda ends the process.
+pub async fn run(function: Function, router: Router) -> Result<(), lambda_http::Error> {
+    let app = App::new(router);
+    function.log.started();
+    let (function, app) = (&function, &app);
+    lambda_http::run(service_fn(move |request: lambda_http::Request| async move {
+        Ok::<_, Infallible>(invoke(function, app, request).await)
+    }))
+    .await
+}
+
+async fn invoke(function: &Function, app: &App, request: lambda_http::Request) -> Response<lambda_http::Body> {
+    let lambda_id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
+    let gateway_id = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    function.log.begin(&lambda_id, gateway_id.as_deref());
+    let request = request.map(|body| match body {
+        lambda_http::Body::Text(text) => Body::from(text),
+        lambda_http::Body::Binary(bytes) => Body::from(bytes),
+        _ => Body::empty(),
+    });
+    if let Identity::Tenant(caller) = identity(&request) {
+        function.log.tenant(caller.scope.tenant());
+    }
+    let what = format!("{} {}", request.method(), request.uri().path());
+    let response = app.answer(request, gateway_id.as_deref().unwrap_or(&lambda_id)).await;
+    function.finish(&format!("{what} {}", response.status().as_u16()));
+    response.map(|bytes| match String::from_utf8(bytes.into()) {
+        Ok(text) => lambda_http::Body::Text(text),
+        Err(binary) => lambda_http::Body::Binary(binary.into_bytes()),
+    })
+}
+
+/// A router as the gateway's clients see it. Tests call it directly.
+#[derive(Clone)]
+pub struct App(Router);
+
+impl App {
+    /// Adds what every router has: problems for unknown paths and methods.
+    pub fn new(router: Router) -> Self {
+        Self(router.fallback(no_route).method_not_allowed_fallback(no_method))
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, mut request: Request, request_id: &str) -> Response<Bytes> {
+        let identity = identity(&request);
+        request.extensions_mut().insert(identity);
+        let answered = AssertUnwindSafe(self.route(request)).catch_unwind().await;
+        // The panic itself was logged by the hook of `log`.
+        let defect = || Failed::from(Problem::new(ProblemKind::Internal, "This is a defect of ours.")).into_bytes();
+        let mut response = answered.unwrap_or_else(|_| defect());
+        let problem = response.extensions_mut().remove::<Problem>();
+        if let Some(problem) = problem {
+            *response.body_mut() = render(Problem { request_id: Some(request_id.to_owned()), ..problem });
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        }
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+
+    async fn route(&self, request: Request) -> Response<Bytes> {
+        let Ok(response) = self.0.clone().oneshot(request).await;
+        let (parts, body) = response.into_parts();
+        match axum::body::to_bytes(body, usize::MAX).await {
+            Ok(bytes) => Response::from_parts(parts, bytes),
+            Err(error) => {
+                tracing::error!(%error, "the response's body could not be made");
+                Failed::from(Problem::new(ProblemKind::Internal, "This is a defect of ours.")).into_bytes()
+            }
+        }
+    }
+}
+
+fn render(problem: Problem) -> Bytes {
+    serde_json::to_vec(&problem).unwrap_or_default().into()
+}
+
+fn identity(request: &Request) -> Identity {
+    match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            context.authorizer.as_ref().map_or(Identity::Nobody, |authorizer| Identity::read(&authorizer.fields))
+        }
+        _ => Identity::Nobody,
+    }
+}
+
+async fn no_route() -> Failed {
+    Problem::new(ProblemKind::NotFound, "There is no such route. See `/v1/openapi.json`.").into()
+}
+
+async fn no_method(method: Method) -> Failed {
+    Problem::new(ProblemKind::MethodNotAllowed, format!("This path does not answer {method}.")).into()
+}
