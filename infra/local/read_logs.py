@@ -24,19 +24,20 @@ def main() -> None:
         aws_secret_access_key="test",
         config=Config(retries={"total_max_attempts": 2}),
     )
-    seen: set[tuple[str, str]] = set()
+    seen: set[str] = set()  # streams: the emulator writes one for each invocation, whole, when it has ended
     since = 0
     while True:
-        lines = []
+        lines, streams = [], set()
         for name, group in groups.items():
             for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since):
                 for event in page["events"]:
-                    if (group, event["eventId"]) not in seen:
-                        seen.add((group, event["eventId"]))
+                    if event["logStreamName"] not in seen:
+                        streams.add(event["logStreamName"])
                         lines.append((event["timestamp"], name, event["message"].rstrip("\n")))
+        seen |= streams
         for timestamp, name, message in sorted(lines, key=lambda line: line[0]):
             print(f"{name}: {message}" if len(groups) > 1 else message)
-            since = max(since, timestamp - 5000)  # a slow invocation may still log into the past
+            since = max(since, timestamp - 1000)
         sys.stdout.flush()
         if not options.follow:
             return

@@ -1,0 +1,12 @@
+//! One module per command: its arguments, and `run`.
+
+use std::process::ExitCode;
+
+pub(crate) mod deploy;
+pub(crate) mod down;
+pub(crate) mod logs;
+pub(crate) mod status;
+pub(crate) mod up;
+
+/// What a command ends with: an exit code of its own, or an error that `main` prints.
+pub(crate) type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;

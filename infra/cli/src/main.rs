@@ -1,0 +1,43 @@
+//! `trunkline`: the local stack, and a client of any deployment.
+
+mod commands;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Trunkline, a multi-tenant integrations hub.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring up a stack on this machine: emulated AWS, mail server, Slack, all functions.
+    Up(commands::up::Args),
+    /// End a local stack.
+    Down(commands::down::Args),
+    /// Show the local stacks and what runs of them.
+    Status(commands::status::Args),
+    /// Show what functions and processes of a local stack logged.
+    Logs(commands::logs::Args),
+    /// Build the functions for AWS and deploy them to your account.
+    Deploy(commands::deploy::Args),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Up(args) => commands::up::run(args).await,
+        Command::Down(args) => commands::down::run(args).await,
+        Command::Status(args) => commands::status::run(&args),
+        Command::Logs(args) => commands::logs::run(args).await,
+        Command::Deploy(args) => commands::deploy::run(args).await,
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
