@@ -10,7 +10,9 @@ from samtranslator.yaml_helper import yaml_parse
 
 import http_api
 
-TEMPLATE = yaml_parse((pathlib.Path(__file__).parents[2] / "template.yaml").read_text())
+ROOT = pathlib.Path(__file__).parents[2]
+TEXT = (ROOT / "template.yaml").read_text()
+TEMPLATE = yaml_parse(TEXT)
 # The loops over functions and queues are another transform's business; they declare no routes.
 TEMPLATE["Resources"] = {k: v for k, v in TEMPLATE["Resources"].items() if not k.startswith("Fn::ForEach")}
 
@@ -34,13 +36,28 @@ def _routes_of_sam() -> set[tuple[str, str | None]]:
     }
 
 
+def _routes_of_code() -> set[tuple[str, str, str, bool]]:
+    """The table of shared/api: function, method, path, whether it is public."""
+    table, function = set(), ""
+    for line in (ROOT / "shared/api/src/routes.rs").read_text().splitlines():
+        if opens := re.match(r'    "([\w-]+)" \{$', line):
+            function = opens[1]
+        elif route := re.match(r'        ([A-Z]+) "(/[^"]+)" (\w+)', line):
+            table.add((function, route[1], route[2], route[3] == "Public"))
+    return table
+
+
 class HttpApi(unittest.TestCase):
     def test_local_routes_and_authorizers_are_those_of_sam(self):
         self.assertEqual(_routes_of_sam(), http_api.routes(http_api.expand(copy.deepcopy(TEMPLATE))))
 
-    def test_only_the_openapi_document_is_public(self):
-        public = {route for route, authorizer in _routes_of_sam() if authorizer is None}
-        self.assertEqual(public, {"GET /v1/openapi.json"})
+    def test_the_template_routes_what_the_code_answers(self):
+        of_template = {
+            (pathlib.PurePath(function["Properties"]["CodeUri"]).name, event["Method"], event["Path"], "Auth" in event)
+            for function in TEMPLATE["Resources"].values()
+            for event in (e["Properties"] for e in function["Properties"].get("Events", {}).values() if e["Type"] == "HttpApi")
+        }
+        self.assertEqual(of_template, _routes_of_code())
 
 
 class Queues(unittest.TestCase):
@@ -60,8 +77,7 @@ class Queues(unittest.TestCase):
 
 class Watching(unittest.TestCase):
     def test_every_function_and_dead_letter_queue_is_in_its_loop(self):
-        text = (pathlib.Path(__file__).parents[2] / "template.yaml").read_text()
-        loops = [set(re.split(r",\s*", names)) for names in re.findall(r"^    - \[(\w+(?:, \w+)*)\]$", text, re.M)]
+        loops = [set(re.split(r",\s*", names)) for names in re.findall(r"^    - \[(\w+(?:, \w+)*)\]$", TEXT, re.M)]
         of_type = lambda kind: {n for n, r in TEMPLATE["Resources"].items() if r["Type"] == kind}
         functions, queues = of_type("AWS::Serverless::Function"), of_type("AWS::SQS::Queue")
         self.assertEqual(loops.count(functions), 2, "logs and alarms; outputs")

@@ -33,13 +33,7 @@ enum Architecture {
 #[expect(clippy::unused_async, reason = "main awaits every command alike")]
 pub(crate) async fn run(Args { architecture, environment, sam }: Args) -> Outcome {
     let root = Project::here().root;
-    require("cargo-lambda", &["lambda", "--version"], "pip install cargo-lambda", "https://www.cargo-lambda.info")?;
-    require(
-        "sam",
-        &["--version"],
-        "pip install aws-sam-cli",
-        "https://docs.aws.amazon.com/serverless-application-model",
-    )?;
+    require_tools()?;
 
     let target = match architecture {
         Architecture::Arm64 => "--arm64",
@@ -66,12 +60,23 @@ pub(crate) async fn run(Args { architecture, environment, sam }: Args) -> Outcom
     Ok(if succeeds(&root, deploy.args(sam))? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn require(tool: &str, version: &[&str], install: &str, home: &str) -> Result<(), String> {
-    let program = if tool == "sam" { "sam" } else { "cargo" };
-    let found = Command::new(program).args(version).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    match found {
-        Ok(status) if status.success() => Ok(()),
-        _ => Err(format!("`{tool}` is not installed: run `{install}`, or see {home}")),
+fn require_tools() -> Result<(), &'static str> {
+    let output_of = |program: &str, args: &[&str]| {
+        let output = Command::new(program).args(args).stderr(Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    if output_of("cargo", &["lambda", "--version"]).is_none() {
+        return Err(
+            "cargo-lambda is not installed: run `pip install cargo-lambda`, or see https://www.cargo-lambda.info",
+        );
+    }
+    match output_of("sam", &["deploy", "--help"]) {
+        None => Err("the SAM CLI is not installed: run `pip install aws-sam-cli`"),
+        // The template loops over functions and queues, on which older ones stumble.
+        Some(help) if !help.contains("--language-extensions") => {
+            Err("the SAM CLI is too old for this template: run `pip install --upgrade aws-sam-cli`")
+        }
+        Some(_) => Ok(()),
     }
 }
 

@@ -37,7 +37,8 @@ fn cargo(root: &Path, release: bool) -> Command {
     cargo.args(["build", "--workspace", "--bins"]).args(release.then_some("--release"));
     // Set by the cargo that runs us for our own crate; the build would take itself for a part of that.
     for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
             cargo.env_remove(name);
         }
     }

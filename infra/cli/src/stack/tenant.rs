@@ -1,7 +1,7 @@
 //! The tenant that every local stack has.
 
 use super::Error;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 pub(super) async fn create(api_url: &str, operator_key: &str, tenant: &str) -> Result<String, Error> {
     let client = client()?;
     let create = json!({ "id": tenant, "name": tenant });
-    post(&client, &format!("{api_url}/v1/tenants"), operator_key, &create).await?;
-    let key = json!({ "tenant": tenant, "name": "local stack", "scopes": ["*"], "tier": "premium" });
-    let created = post(&client, &format!("{api_url}/v1/keys"), operator_key, &key).await?;
+    post(client.post(format!("{api_url}/v1/tenants")).bearer_auth(operator_key).json(&create)).await?;
+    let key = json!({ "name": "local stack", "scopes": ["*"] });
+    let request = client.post(format!("{api_url}/v1/keys")).bearer_auth(operator_key).json(&key);
+    // The operator belongs to no tenant: the header says for which one it acts.
+    let created = post(request.header("X-Trunkline-Tenant", tenant)).await?;
     created["key"]
         .as_str()
         .map(str::to_owned)
-        .ok_or_else(|| Error::Api(format!("POST /v1/keys answered without a key: {created}")))
+        .ok_or_else(|| Error::Api("POST /v1/keys answered without a key".to_owned()))
 }
 
 /// Waits until the API serves its one public route.
@@ -36,16 +38,14 @@ pub(super) async fn until_served(api_url: &str, within: Duration) -> Result<(), 
     }
 }
 
-async fn post(client: &Client, url: &str, bearer: &str, body: &Value) -> Result<Value, Error> {
-    let failed = |why: String| Error::Api(format!("POST {url}: {why}"));
-    let answer =
-        client.post(url).bearer_auth(bearer).json(body).send().await.map_err(|error| failed(error.to_string()))?;
-    let status = answer.status();
-    let text = answer.text().await.map_err(|error| failed(error.to_string()))?;
+async fn post(request: RequestBuilder) -> Result<Value, Error> {
+    let answer = request.send().await.map_err(|error| Error::Api(error.to_string()))?;
+    let (status, url) = (answer.status(), answer.url().clone());
+    let text = answer.text().await.map_err(|error| Error::Api(error.to_string()))?;
     if !status.is_success() {
-        return Err(failed(format!("{status} {text}")));
+        return Err(Error::Api(format!("POST {url} answered {status}: {text}")));
     }
-    serde_json::from_str(&text).map_err(|error| failed(format!("{error}: {text}")))
+    serde_json::from_str(&text).map_err(|error| Error::Api(format!("POST {url} answered no JSON: {error}")))
 }
 
 #[expect(clippy::disallowed_methods, reason = "it speaks to the stack's own API on loopback, which no tenant chose")]
