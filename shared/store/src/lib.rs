@@ -12,7 +12,9 @@
 
 pub mod dynamo;
 pub mod memory;
+mod meter;
 mod retention;
 mod traits;
 
+pub use meter::{Meter, Usage};
 pub use traits::*;

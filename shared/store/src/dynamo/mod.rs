@@ -1,1 +1,50 @@
-//! The real table.
+//! The store on DynamoDB. [`keys`] has every key, each entity's module its expressions, [`calls`] the way to the SDK.
+//!
+//! A read is eventually consistent unless the place says why not.
+
+mod access;
+mod attributes;
+mod audit;
+mod bundle_item;
+mod bundles;
+mod calls;
+mod campaigns;
+mod integrations;
+mod keys;
+mod rates;
+mod settings;
+mod stream;
+
+pub use stream::{Committed, StreamItem, committed};
+
+use crate::Meter;
+use std::sync::Arc;
+
+/// The names of the two tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tables {
+    /// Everything that belongs to a tenant.
+    pub tenant: String,
+    /// What is looked up before the tenant is known.
+    pub auth: String,
+}
+
+/// The store on DynamoDB. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct DynamoStore {
+    client: aws_sdk_dynamodb::Client,
+    tables: Arc<Tables>,
+    meter: Arc<Meter>,
+}
+
+impl DynamoStore {
+    /// A store on these tables.
+    pub fn new(client: aws_sdk_dynamodb::Client, tables: Tables) -> Self {
+        Self { client, tables: Arc::new(tables), meter: Arc::default() }
+    }
+
+    /// What its calls cost.
+    pub fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+}

@@ -1,0 +1,413 @@
+//! Every key, and back. A tenant's partition keys begin with `T#<tenant>#` and are built from a [`TenantScope`] only.
+//!
+//! ```text
+//! T#<tenant>#CFG           INT#<id>  SEC#<id>#<version>  TPL#<id>  TPV#<id>#<version>  KEY#<id>  POL#settings
+//!                          REL#INT#<id>  REL#CAMP#<campaign>
+//! T#<tenant>#CAMP          <campaign>
+//! T#<tenant>#C#<campaign>  A#<request>                               a request's header; of one recipient, all of it
+//!                          B#<request>#<number>[~<generation>]       a bundle
+//!                          B#<request>~<generation>                  a later generation of a request of one recipient
+//!                          P#<request>#<number>                      a bundle's recipients
+//! T#<tenant>#H#<id>        <time>                                    health log
+//! T#<tenant>#RL#<id>       0                                         rate lease
+//! T#<tenant>#AUD           <sequence>
+//! ```
+//! and in the table of what is looked up before the tenant is known: `KEY#<prefix>`/`0`, `TENANT`/`<id>`.
+//!
+//! The sparse index `due` (`dk`, `da`: a moment in ms) tells what somebody must look at:
+//!
+//! ```text
+//! bundle#<shard>  request#<shard>  probe#<shard>  release#<shard>    da: when
+//! held#T#<tenant>#INT#<id>  held#T#<tenant>#CAMP#<campaign>          da: since when the bundle exists
+//! ```
+
+use super::attributes::{Item, number, text};
+use crate::HeldFor;
+use domain::{
+    bundle::BundleId,
+    ids::{CampaignId, IntegrationId, KeyId, RequestId, TemplateId, TenantId},
+    tenant::TenantScope,
+    time::Timestamp,
+};
+use std::fmt::Write as _;
+
+/// What names an item.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) pk: String,
+    pub(super) sk: String,
+}
+
+impl Key {
+    fn new(pk: String, sk: impl Into<String>) -> Self {
+        Self { pk, sk: sk.into() }
+    }
+
+    pub(super) fn item(self) -> Item {
+        Item::from([("pk".to_owned(), text(self.pk)), ("sk".to_owned(), text(self.sk))])
+    }
+
+    pub(super) fn of(item: &Item) -> Option<Self> {
+        Some(Self { pk: item.get("pk")?.as_s().ok()?.clone(), sk: item.get("sk")?.as_s().ok()?.clone() })
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.pk, self.sk)
+    }
+}
+
+fn partition(scope: &TenantScope, rest: &str) -> String {
+    format!("T#{}#{rest}", scope.tenant())
+}
+
+/// Integrations, templates, keys and settings.
+pub(super) fn config(scope: &TenantScope) -> String {
+    partition(scope, "CFG")
+}
+
+pub(super) const INTEGRATIONS: &str = "INT#";
+pub(super) const TEMPLATES: &str = "TPL#";
+pub(super) const KEYS: &str = "KEY#";
+
+pub(super) fn integration(scope: &TenantScope, id: &IntegrationId) -> Key {
+    Key::new(config(scope), format!("{INTEGRATIONS}{id}"))
+}
+
+pub(super) fn secret(scope: &TenantScope, id: &IntegrationId, version: u32) -> Key {
+    Key::new(config(scope), format!("SEC#{id}#{version:010}"))
+}
+
+/// The newest version of a template.
+pub(super) fn template(scope: &TenantScope, id: &TemplateId) -> Key {
+    Key::new(config(scope), format!("{TEMPLATES}{id}"))
+}
+
+pub(super) fn template_version(scope: &TenantScope, id: &TemplateId, version: u32) -> Key {
+    Key::new(config(scope), format!("TPV#{id}#{version:010}"))
+}
+
+/// Says that the tenant has this key, and its prefix.
+pub(super) fn key_pointer(scope: &TenantScope, id: &KeyId) -> Key {
+    Key::new(config(scope), format!("{KEYS}{id}"))
+}
+
+pub(super) fn settings(scope: &TenantScope) -> Key {
+    Key::new(config(scope), "POL#settings")
+}
+
+/// Says that something held may go.
+pub(super) fn release(scope: &TenantScope, held_for: &HeldFor) -> Key {
+    Key::new(config(scope), format!("REL#{}", cause(held_for)))
+}
+
+pub(super) fn campaigns(scope: &TenantScope) -> String {
+    partition(scope, "CAMP")
+}
+
+pub(super) fn campaign(scope: &TenantScope, id: &CampaignId) -> Key {
+    Key::new(campaigns(scope), id.as_str())
+}
+
+/// A campaign's requests, bundles and recipients.
+pub(super) fn deliveries(scope: &TenantScope, campaign: &CampaignId) -> String {
+    partition(scope, &format!("C#{campaign}"))
+}
+
+/// Between these stand all bundles of a campaign, and the headers of its requests, but no recipients.
+pub(super) const BUNDLES: (&str, &str) = ("A#", "B#~");
+
+pub(super) fn request(scope: &TenantScope, campaign: &CampaignId, id: &RequestId) -> Key {
+    Key::new(deliveries(scope, campaign), format!("A#{id}"))
+}
+
+/// A request of one recipient is one item in its first generation.
+pub(super) fn bundle(scope: &TenantScope, campaign: &CampaignId, id: &BundleId) -> Key {
+    if id.generation == 0 && id.number.is_none() {
+        return request(scope, campaign, &id.request);
+    }
+    let mut sk = numbered("B", id);
+    if id.generation > 0 {
+        // Writing to a String cannot fail.
+        let _ = write!(sk, "~{:020}", id.generation);
+    }
+    Key::new(deliveries(scope, campaign), sk)
+}
+
+/// Where the bundle's recipients are: those of one alone are in the request itself.
+pub(super) fn payload(scope: &TenantScope, campaign: &CampaignId, id: &BundleId) -> Key {
+    match id.number {
+        None => request(scope, campaign, &id.request),
+        Some(_) => Key::new(deliveries(scope, campaign), numbered("P", id)),
+    }
+}
+
+/// Between these stand all generations of a bundle, except the first of a single one.
+pub(super) fn generations(origin: &BundleId) -> (String, String) {
+    let first = numbered("B", origin);
+    // `~` sorts after everything that ids are made of.
+    let last = format!("{first}~~");
+    (first, last)
+}
+
+fn numbered(kind: &str, id: &BundleId) -> String {
+    match id.number {
+        None => format!("{kind}#{}", id.request),
+        Some(number) => format!("{kind}#{}#{number:05}", id.request),
+    }
+}
+
+pub(super) fn health_log(scope: &TenantScope, id: &IntegrationId) -> String {
+    partition(scope, &format!("H#{id}"))
+}
+
+pub(super) fn health_report(scope: &TenantScope, id: &IntegrationId, at: Timestamp) -> Key {
+    Key::new(health_log(scope, id), moment(at))
+}
+
+/// A moment that sorts as text. Nothing was tested before 1970.
+pub(super) fn moment(at: Timestamp) -> String {
+    format!("{:015}", at.0.max(0))
+}
+
+pub(super) fn rate(scope: &TenantScope, id: &IntegrationId) -> Key {
+    Key::new(partition(scope, &format!("RL#{id}")), "0")
+}
+
+pub(super) fn audit_chain(scope: &TenantScope) -> String {
+    partition(scope, "AUD")
+}
+
+pub(super) fn audit(scope: &TenantScope, seq: u64) -> Key {
+    Key::new(audit_chain(scope), format!("{seq:020}"))
+}
+
+/// All tenants, in the auth table.
+pub(super) const TENANTS: &str = "TENANT";
+
+pub(super) fn tenant(id: &TenantId) -> Key {
+    Key::new(TENANTS.to_owned(), id.as_str())
+}
+
+/// An API key, in the auth table.
+pub(super) fn api_key(prefix: &str) -> Key {
+    Key::new(format!("KEY#{prefix}"), "0")
+}
+
+/// The kinds of work that wait in the index, spread over [`SHARDS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Bundle,
+    Request,
+    Probe,
+    Release,
+}
+
+/// More would make each sweep dearer, fewer would make a flood of retries wait for one partition (1,000 writes/s).
+pub(super) const SHARDS: u8 = 4;
+
+impl Kind {
+    /// What the index keys of this kind begin with.
+    pub(super) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Bundle => "bundle#",
+            Self::Request => "request#",
+            Self::Probe => "probe#",
+            Self::Release => "release#",
+        }
+    }
+
+    pub(super) fn shards(self) -> impl Iterator<Item = String> {
+        (0..SHARDS).map(move |shard| format!("{}{shard}", self.prefix()))
+    }
+
+    /// Whether an index key is of this kind.
+    pub(super) fn has(self, dk: &str) -> bool {
+        dk.starts_with(self.prefix())
+    }
+
+    /// The index key of the item with this key.
+    fn of(self, key: &Key) -> String {
+        // Any function that spreads random ids will do, as long as it never changes.
+        let sum = key.sk.bytes().fold(0_u8, u8::wrapping_add);
+        format!("{}{}", self.prefix(), sum % SHARDS)
+    }
+}
+
+/// An item's entry in the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) dk: String,
+    pub(super) da: Timestamp,
+}
+
+impl Look {
+    pub(super) fn at(kind: Kind, key: &Key, da: Timestamp) -> Self {
+        Self { dk: kind.of(key), da }
+    }
+
+    pub(super) fn held(scope: &TenantScope, held_for: &HeldFor, since: Timestamp) -> Self {
+        Self { dk: held(scope, held_for), da: since }
+    }
+
+    pub(super) fn put_into(self, item: &mut Item) {
+        item.insert("dk".to_owned(), text(self.dk));
+        item.insert("da".to_owned(), number(self.da.0));
+    }
+}
+
+/// The index key of what is held for this.
+pub(super) fn held(scope: &TenantScope, held_for: &HeldFor) -> String {
+    format!("held#{}", partition(scope, &cause(held_for)))
+}
+
+fn cause(held_for: &HeldFor) -> String {
+    match held_for {
+        HeldFor::Integration(id) => format!("INT#{id}"),
+        HeldFor::Campaign(id) => format!("CAMP#{id}"),
+    }
+}
+
+/// What a key of the tenant table names, as far as it is found by the index or in the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    Integration(IntegrationId),
+    Release(HeldFor),
+    /// A header, or the first generation of a single bundle.
+    Request(CampaignId, RequestId),
+    Bundle(CampaignId, BundleId),
+}
+
+/// Reads a key; `None` for what is none of the above.
+pub(super) fn parse(key: &Key) -> Option<(TenantScope, Named)> {
+    let (tenant, rest) = key.pk.strip_prefix("T#")?.split_once('#')?;
+    let named = if rest == "CFG" {
+        let (kind, id) = key.sk.split_once('#')?;
+        match kind {
+            "INT" => Named::Integration(id.parse().ok()?),
+            "REL" => Named::Release(match id.split_once('#')? {
+                ("INT", id) => HeldFor::Integration(id.parse().ok()?),
+                ("CAMP", id) => HeldFor::Campaign(id.parse().ok()?),
+                _ => return None,
+            }),
+            _ => return None,
+        }
+    } else {
+        let campaign = rest.strip_prefix("C#")?.parse().ok()?;
+        match key.sk.split_once('#')? {
+            ("A", id) => Named::Request(campaign, id.parse().ok()?),
+            ("B", id) => Named::Bundle(campaign, parse_bundle(id)?),
+            _ => return None,
+        }
+    };
+    Some((trusted(tenant)?, named))
+}
+
+fn parse_bundle(text: &str) -> Option<BundleId> {
+    let (origin, generation) = match text.split_once('~') {
+        Some((origin, generation)) => (origin, generation.parse().ok()?),
+        None => (text, 0),
+    };
+    let (request, number) = match origin.split_once('#') {
+        Some((request, number)) => (request, Some(number.parse().ok()?)),
+        None => (origin, None),
+    };
+    Some(BundleId { request: request.parse().ok()?, number, generation })
+}
+
+#[expect(clippy::disallowed_methods, reason = "our own keys are trusted machinery: only a scope could have made them")]
+fn trusted(tenant: &str) -> Option<TenantScope> {
+    Some(TenantScope::established(tenant.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn scopes() -> impl Strategy<Value = TenantScope> {
+        "[a-z0-9][a-z0-9-]{0,47}".prop_map(|id| trusted(&id).unwrap())
+    }
+
+    fn campaign_ids() -> impl Strategy<Value = CampaignId> {
+        "[A-Za-z0-9._-]{1,64}".prop_map(|id| id.parse().unwrap())
+    }
+
+    fn request_ids() -> impl Strategy<Value = RequestId> {
+        "[0-9A-HJKMNP-TV-Z]{26}".prop_map(|id| id.parse().unwrap())
+    }
+
+    fn bundle_ids() -> impl Strategy<Value = BundleId> {
+        (request_ids(), any::<Option<u16>>(), prop_oneof![Just(0), any::<u64>()])
+            .prop_map(|(request, number, generation)| BundleId { request, number, generation })
+    }
+
+    fn integration_ids() -> impl Strategy<Value = IntegrationId> {
+        "int_[0-9A-HJKMNP-TV-Z]{26}".prop_map(|id| id.parse().unwrap())
+    }
+
+    fn causes() -> impl Strategy<Value = HeldFor> {
+        prop_oneof![integration_ids().prop_map(HeldFor::Integration), campaign_ids().prop_map(HeldFor::Campaign)]
+    }
+
+    proptest! {
+        #[test]
+        fn a_bundle_key_is_read_back(scope in scopes(), campaign in campaign_ids(), id in bundle_ids()) {
+            let key = bundle(&scope, &campaign, &id);
+            let named = if id.number.is_none() && id.generation == 0 {
+                Named::Request(campaign, id.request)
+            } else {
+                Named::Bundle(campaign, id)
+            };
+            prop_assert_eq!(parse(&key), Some((scope, named)));
+        }
+
+        #[test]
+        fn config_keys_are_read_back(scope in scopes(), id in integration_ids(), cause in causes()) {
+            prop_assert_eq!(parse(&integration(&scope, &id)), Some((scope.clone(), Named::Integration(id))));
+            prop_assert_eq!(parse(&release(&scope, &cause)), Some((scope, Named::Release(cause))));
+        }
+
+        #[test]
+        fn two_tenants_never_share_a_partition(a in scopes(), b in scopes(), one in campaign_ids(), other in campaign_ids()) {
+            prop_assume!(a != b);
+            prop_assert_ne!(deliveries(&a, &one), deliveries(&b, &other));
+            prop_assert_ne!(held(&a, &HeldFor::Campaign(one)), held(&b, &HeldFor::Campaign(other)));
+        }
+
+        #[test]
+        fn bundles_stand_between_the_bounds_and_recipients_outside(scope in scopes(), campaign in campaign_ids(), id in bundle_ids()) {
+            let between = |sk: &str| BUNDLES.0 <= sk && sk <= BUNDLES.1;
+            prop_assert!(between(&bundle(&scope, &campaign, &id).sk));
+            let payload = payload(&scope, &campaign, &id).sk;
+            prop_assert_eq!(between(&payload), id.number.is_none());
+        }
+
+        #[test]
+        fn generations_stand_between_their_bounds_in_order_and_others_outside(
+            scope in scopes(), campaign in campaign_ids(), id in bundle_ids(), other in any::<u16>(), later in any::<u64>()
+        ) {
+            let (first, last) = generations(&id);
+            let between = |id: &BundleId| {
+                let sk = bundle(&scope, &campaign, id).sk;
+                first <= sk && sk <= last
+            };
+            prop_assert_eq!(between(&id), id.number.is_some() || id.generation > 0);
+            if let Some(number) = id.number && number != other {
+                let other = BundleId { number: Some(other), ..id.clone() };
+                prop_assert!(!between(&other));
+            }
+            let later = BundleId { generation: later, ..id.clone() };
+            let order = bundle(&scope, &campaign, &id).sk.cmp(&bundle(&scope, &campaign, &later).sk);
+            prop_assert_eq!(order, id.generation.cmp(&later.generation));
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_is_not_read() {
+        for (pk, sk) in [("", ""), ("T#acme#CFG", "INT#x"), ("T#acme#CFG", "POL#settings"), ("T#Ac me#C#x", "A#y")] {
+            assert_eq!(parse(&Key::new(pk.to_owned(), sk)), None);
+        }
+    }
+}
