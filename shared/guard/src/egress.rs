@@ -82,7 +82,7 @@ impl Egress {
         for address in addresses {
             self.check(address.ip(), port).map_err(|refusal| refusal.about(host))?;
             if !crate::MAIL_PORTS.contains(&port) && !self.lists(address.ip(), port) {
-                return Err(Refusal::NotAllowed(format!("port {port} is not one of a mail server")));
+                return Err(Refusal::Port(port));
             }
         }
         Ok(())

@@ -107,7 +107,7 @@ impl Guard {
         if MAIL_PORTS.contains(&port) {
             return Ok(());
         }
-        Err(Refusal::NotAllowed(format!("port {port} is not one of a mail server: use 587, 465, 2525 or 25")))
+        Err(Refusal::Port(port))
     }
 
     /// The HTTP client for tenant-supplied URLs: it connects to checked addresses only, follows no redirects, uses no

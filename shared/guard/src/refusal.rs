@@ -8,6 +8,9 @@ pub enum Refusal {
     /// The address, port or URL is against the rules, now and later.
     #[error("{0}")]
     NotAllowed(String),
+    /// The port is against the rules.
+    #[error("port {0} is not one of a mail server: use 587, 465, 2525 or 25")]
+    Port(u16),
     /// The name could not be resolved, which may pass.
     #[error("{0}")]
     Unreachable(String),
@@ -18,7 +21,7 @@ impl Refusal {
     pub(crate) fn about(self, host: &str) -> Self {
         match self {
             Self::NotAllowed(words) => Self::NotAllowed(format!("{host}: {words}")),
-            Self::Unreachable(words) => Self::Unreachable(words),
+            other => other,
         }
     }
 }
@@ -26,7 +29,9 @@ impl Refusal {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::NotAllowed(words) => Self::new(FailureKind::Permanent, "address_not_allowed", &words),
+            Refusal::NotAllowed(_) | Refusal::Port(_) => {
+                Self::new(FailureKind::Permanent, "address_not_allowed", &refusal.to_string())
+            }
             Refusal::Unreachable(words) => Self::new(FailureKind::Transient { after_ms: None }, "unreachable", &words),
         }
     }

@@ -1,1 +1,4 @@
-//! placeholder
+//! Doubles of the providers for tests: servers on loopback that are as strict as the real ones, or stricter, and
+//! answer with the documented errors. What they do is chosen by the recipient, so that a test reads like its case.
+
+pub mod slack;

@@ -110,7 +110,7 @@ pub(crate) fn check_token(token: &str) -> Result<(), String> {
         Some("xoxb-") if token.len() > 9 && token.bytes().all(|byte| byte.is_ascii_graphic()) => return Ok(()),
         Some("xoxp-") => "This is a user token.",
         Some("xapp-") => "This is an app-level token.",
-        Some("xoxe.") | Some("xoxe-") => "This is a token of token rotation, which is not supported.",
+        Some("xoxe." | "xoxe-") => "This is a token of token rotation, which is not supported.",
         _ => "This is not a bot token.",
     };
     Err(format!(

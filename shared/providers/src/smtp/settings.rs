@@ -191,12 +191,11 @@ pub(crate) fn validate_secrets(config: &Config, secrets: &Secrets, guard: &Guard
             errors.push(FieldError::secret("password", "invalid", "Enter at most 1,000 bytes, without NUL."));
         }
     }
-    if let Ok(settings) = Settings::read(config) {
-        if let Err(refusal) = guard.check_server(&settings.host, settings.port) {
-            let port = matches!(&refusal, Refusal::NotAllowed(words) if words.starts_with("port "));
-            let field = if port { "port" } else { "host" };
-            errors.push(FieldError::config(field, "not_allowed", format!("Not allowed: {refusal}.")));
-        }
+    if let Ok(settings) = Settings::read(config)
+        && let Err(refusal) = guard.check_server(&settings.host, settings.port)
+    {
+        let field = if matches!(refusal, Refusal::Port(_)) { "port" } else { "host" };
+        errors.push(FieldError::config(field, "not_allowed", format!("Not allowed: {refusal}.")));
     }
     errors
 }
