@@ -52,7 +52,7 @@ def main() -> None:
     config.bind = [f"fd://{listener.detach()}"]
     config.keep_alive_timeout = 75
     config.loglevel = os.environ["LOG_LEVEL"]
-    write_ready(options.ready_file, {"endpoint": endpoint, "port": port})  # connections wait in the backlog until served
+    write_ready(options.ready_file, {"endpoint": endpoint, "port": port})  # who connects now waits in the backlog
     asyncio.run(serve(app, config))
 
 
