@@ -1,7 +1,7 @@
 """A mail server on loopback that behaves as real ones do, and as badly as they do.
 
-It demands STARTTLS and a login (implicit TLS and plain text have ports of their own), with a certificate of a CA made at
-the start. What it answers is chosen by the recipient's local part:
+It demands STARTTLS and a login (implicit TLS and plain text have ports of their own), with a certificate of a CA made
+at the start. What it answers is chosen by the recipient's local part:
 
     refuse-550...  550 at RCPT, always            hang-...  takes the message, then never answers
     later-451...   451 at RCPT, the first time    drop-...  takes the message, then hangs up before the 250

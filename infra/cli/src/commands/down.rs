@@ -17,9 +17,12 @@ pub(crate) struct Args {
 pub(crate) async fn run(Args { name, all }: Args) -> Outcome {
     let names = if all { stack::names()? } else { vec![name] };
     for name in names {
-        let ended = stack::down(&name).await?;
-        let what = if ended == 1 { "process" } else { "processes" };
-        println!("{name}: ended {ended} {what}");
+        match stack::down(&name).await? {
+            0 if all => {}
+            0 => println!("{name}: was not up"),
+            1 => println!("{name}: ended 1 process"),
+            ended => println!("{name}: ended {ended} processes"),
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
