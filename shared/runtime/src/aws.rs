@@ -3,7 +3,10 @@
 //! Credentials come from the environment, where Lambda puts them; the SDK's default chain would cost 2.5 ms of every
 //! cold start to look in places where they never are.
 
-use crate::env::{self, EnvError};
+use crate::{
+    env::{self, EnvError},
+    lazy::Lazy,
+};
 use aws_config::{BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider};
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
@@ -21,6 +24,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
+use store::dynamo::{DynamoStore, Tables};
 
 /// One try and two more. Anything that lasts longer is our own retry's work, which knows about leases and budgets.
 const ATTEMPTS: u32 = 3;
@@ -35,6 +39,7 @@ pub struct Aws(Arc<Clients>);
 struct Clients {
     config: SdkConfig,
     calls: Calls,
+    store: Lazy<DynamoStore>,
     kms: OnceLock<aws_sdk_kms::Client>,
     sqs: OnceLock<aws_sdk_sqs::Client>,
     secretsmanager: OnceLock<aws_sdk_secretsmanager::Client>,
@@ -57,13 +62,13 @@ macro_rules! lazy_client {
 impl Aws {
     /// Reads `AWS_REGION`, `TENANT_TABLE`, `AUTH_TABLE` and, where it is set, `AWS_ENDPOINT_URL`. Builds no client yet.
     pub fn from_env() -> Result<Self, EnvError> {
-        let [region, _, _] = env::required(["AWS_REGION", "TENANT_TABLE", "AUTH_TABLE"])?;
-        Ok(Self::new(region, env::optional("AWS_ENDPOINT_URL")))
+        let [region, tenant, auth] = env::required(["AWS_REGION", "TENANT_TABLE", "AUTH_TABLE"])?;
+        Ok(Self::new(region, env::optional("AWS_ENDPOINT_URL"), Tables { tenant, auth }))
     }
 
     /// Clients for a region and, where given, another endpoint than AWS's own.
     #[must_use]
-    pub fn new(region: String, endpoint: Option<String>) -> Self {
+    pub fn new(region: String, endpoint: Option<String>, tables: Tables) -> Self {
         let connector =
             aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https();
         let mut config = SdkConfig::builder()
@@ -82,9 +87,17 @@ impl Aws {
         config.set_endpoint_url(endpoint);
         let config = config.build();
         let calls = Calls::default();
+        let store = {
+            let (config, calls) = (config.clone(), calls.clone());
+            Lazy::new(move || {
+                let config = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(calls.clone());
+                DynamoStore::new(aws_sdk_dynamodb::Client::from_conf(config.build()), tables.clone())
+            })
+        };
         Self(Arc::new(Clients {
             config,
             calls,
+            store,
             kms: OnceLock::new(),
             sqs: OnceLock::new(),
             secretsmanager: OnceLock::new(),
@@ -96,6 +109,27 @@ impl Aws {
     #[must_use]
     pub fn calls(&self) -> &Calls {
         &self.0.calls
+    }
+
+    /// The store, built now if it was not yet.
+    #[must_use]
+    pub fn store(&self) -> &DynamoStore {
+        &self.0.store
+    }
+
+    /// The store, built at its first use: what a handler's state holds.
+    #[must_use]
+    pub fn lazy_store(&self) -> Lazy<DynamoStore> {
+        self.0.store.clone()
+    }
+
+    /// The capacity units consumed since this was asked last, for reading and for writing.
+    #[must_use]
+    pub fn take_units(&self) -> (f64, f64) {
+        self.0.store.get().map_or((0.0, 0.0), |store| {
+            let usage = store.meter().reset();
+            (usage.read_units, usage.write_units)
+        })
     }
 
     lazy_client!(

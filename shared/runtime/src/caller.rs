@@ -17,7 +17,7 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::HashMap, ops::Deref};
+use std::collections::HashMap;
 
 /// What the authorizer says of a request, as the gateway carries it: flat and all text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,16 +67,21 @@ impl Context {
         }
     }
 
-    /// A key that was verified and does not work any more.
-    ///
-    /// The request is let through with this and nothing else, because the gateway's own refusal is a bare 403 without a
-    /// reason. It stays closed: no tenant is named, so no [`Caller`] can be made of it, whatever the function does.
+    /// A key that was verified and does not work any more. See [`Context::refused`].
     #[must_use]
     pub fn denied(refusal: KeyRefusal) -> Self {
-        let kind = match refusal {
+        Self::refused(match refusal {
             KeyRefusal::Revoked => ProblemKind::KeyRevoked,
             KeyRefusal::Expired => ProblemKind::KeyExpired,
-        };
+        })
+    }
+
+    /// A request that is to be answered with this problem.
+    ///
+    /// It is let through with this and nothing else, because the gateway's own refusal is a bare 403 without a reason.
+    /// It stays closed: no tenant is named, so no [`Caller`] can be made of it, whatever the function does.
+    #[must_use]
+    pub fn refused(kind: ProblemKind) -> Self {
         Self { denied: Some(kind.code().into()), ..Self::default() }
     }
 }
@@ -128,30 +133,26 @@ fn unauthenticated(kind: ProblemKind) -> Failed {
     let detail = match kind {
         ProblemKind::KeyRevoked => "This API key was revoked. Use another one.",
         ProblemKind::KeyExpired => "This API key has expired. Create a new one.",
+        ProblemKind::Unavailable => "The API key cannot be checked right now. Nothing was done; try again.",
         _ => "Send `Authorization: Bearer <API key>`.",
     };
-    Problem::new(kind, detail).into()
+    let problem = Problem::new(kind, detail);
+    if kind == ProblemKind::Unavailable { problem.retry_after(1) } else { problem }.into()
 }
 
-/// The caller of a tenant's route. Reads like the [`Caller`] itself; a request without one is answered 401.
+/// A request of a tenant's caller; one without is answered 401. The caller itself is had only by naming the scope that
+/// the route asks for, so no route can forget to.
 #[derive(Clone, Debug)]
-pub struct Auth(pub Caller);
+pub struct Auth(Caller);
 
 impl Auth {
-    /// That the caller may do `scope`; otherwise a 403 that names it.
-    pub fn require(&self, scope: Scope) -> Result<(), Problem> {
+    /// The caller, if it may do `scope`; otherwise a 403 that names it.
+    pub fn require(self, scope: Scope) -> Result<Caller, Failed> {
         if self.0.may(scope) {
-            return Ok(());
+            return Ok(self.0);
         }
-        Err(Problem::new(ProblemKind::Forbidden, format!("This needs the scope `{scope}`, which the API key lacks.")))
-    }
-}
-
-impl Deref for Auth {
-    type Target = Caller;
-
-    fn deref(&self) -> &Caller {
-        &self.0
+        let detail = format!("This needs the scope `{scope}`, which the API key lacks.");
+        Err(Problem::new(ProblemKind::Forbidden, detail).into())
     }
 }
 
@@ -235,8 +236,8 @@ mod tests {
         let Identity::Tenant(caller) = read(&context) else { panic!("expected a tenant") };
         assert_eq!(caller.grants.len(), 1);
         let auth = Auth(caller);
-        assert!(auth.require(Scope::CampaignsRead).is_ok());
-        assert!(auth.require(Scope::CampaignsSend).unwrap_err().detail.contains("`campaigns:send`"));
+        assert!(auth.clone().require(Scope::CampaignsRead).is_ok());
+        assert!(auth.require(Scope::CampaignsSend).unwrap_err().problem().detail.contains("`campaigns:send`"));
     }
 
     #[test]

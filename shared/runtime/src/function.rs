@@ -26,6 +26,9 @@ impl Function {
     pub(crate) fn finish(&self, message: &str) {
         let calls = self.aws.calls().take();
         self.log.note("aws_calls", serde_json::to_value(calls).unwrap_or_default());
+        let (read_units, write_units) = self.aws.take_units();
+        self.log.note("read_units", read_units);
+        self.log.note("write_units", write_units);
         self.log.finish(message);
     }
 }

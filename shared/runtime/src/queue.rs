@@ -164,3 +164,41 @@ impl<Q: Queues> Queues for std::sync::Arc<Q> {
         (**self).retry_later(queue, receipt, after_s).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_message_survives_the_queue_and_holds_only_keys() {
+        let body = r#"{"tenant":"acme","campaign":"spring","bundle":"01JD0000000000000000000000.0003~1"}"#;
+        let message = BundleMessage::decode(body).unwrap();
+        assert_eq!(message.scope().tenant().as_str(), "acme");
+        assert_eq!(message.encode(), body);
+        for bad in ["", "{}", r#"{"tenant":"A","campaign":"c","bundle":"b"}"#, "null"] {
+            assert!(BundleMessage::decode(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_probe_message_survives_the_queue() {
+        let body = r#"{"tenant":"acme","integration":"int_01JD0000000000000000000000"}"#;
+        assert_eq!(ProbeMessage::decode(body).unwrap().encode(), body);
+    }
+
+    #[tokio::test]
+    async fn ordered_faults_happen_once_each_in_order() {
+        let queues = MemoryQueues::default();
+        let message = ProbeMessage::decode(r#"{"tenant":"acme","integration":"int_01JD0000000000000000000000"}"#);
+        let both: Vec<Outgoing<_>> = vec![message.clone().unwrap().into(), message.unwrap().into()];
+        for fault in [Fault::Away, Fault::Refuse(vec![1]), Fault::LoseAnswer] {
+            queues.order(fault);
+        }
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            let refused = queues.send(Queue::Probe, &both).await;
+            seen.push((refused, queues.drain().len()));
+        }
+        assert_eq!(seen, [(vec![0, 1], 0), (vec![1], 1), (vec![0, 1], 2), (vec![], 2)]);
+    }
+}

@@ -168,3 +168,92 @@ fn failure(id: String) -> BatchItemFailure {
 fn times_received(record: &SqsMessage) -> u32 {
     record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        queue::{MemoryQueues, ProbeMessage},
+        testing::START,
+    };
+    use domain::time::ManualClock;
+    use serde_json::json;
+    use std::sync::Mutex;
+
+    const PACE: Pace = Pace { concurrency: 4, begin_within_ms: 15_000 };
+
+    /// Does with each record what its tenant's name says.
+    #[derive(Default)]
+    struct Told {
+        unreadable: Mutex<Vec<String>>,
+        begun: Mutex<Vec<String>>,
+        takes_ms: i64,
+        clock: ManualClock,
+    }
+
+    impl Consumer for Told {
+        type Message = ProbeMessage;
+
+        async fn handle(&self, message: ProbeMessage, received: &Received) -> Outcome {
+            let name = message.scope.tenant().to_string();
+            self.begun.lock().unwrap().push(format!("{name} {}", received.times));
+            self.clock.advance_ms(self.takes_ms);
+            match name.as_str() {
+                "later" => Outcome::Later { after_s: 7 },
+                "fault" => Outcome::Fault("throttled".into()),
+                "panic" => panic!("on purpose"),
+                _ => Outcome::Done,
+            }
+        }
+
+        async fn unreadable(&self, body: &str) {
+            self.unreadable.lock().unwrap().push(body.to_owned());
+        }
+    }
+
+    fn event(tenants: &[&str]) -> SqsEvent {
+        let integration = domain::ids::IntegrationId::generate();
+        let records: Vec<_> = tenants
+            .iter()
+            .map(|tenant| {
+                let body = match *tenant {
+                    "junk" => "{\"nonsense\": true}".to_owned(),
+                    tenant => json!({ "tenant": tenant, "integration": integration }).to_string(),
+                };
+                json!({
+                    "messageId": format!("m-{tenant}"), "receiptHandle": format!("r-{tenant}"), "body": body,
+                    "attributes": {"ApproximateReceiveCount": "3"}, "messageAttributes": {},
+                })
+            })
+            .collect();
+        serde_json::from_value(json!({ "Records": records })).unwrap()
+    }
+
+    async fn handle(told: &Told, queues: &MemoryQueues, left_ms: i64, tenants: &[&str]) -> Vec<String> {
+        let deadline = told.clock.now().plus_ms(left_ms);
+        let batch = Batch { queue: Queue::Probe, queues, clock: &told.clock, pace: PACE, deadline };
+        let response = batch.handle(event(tenants), told, &Log::in_memory("probe")).await;
+        let mut again: Vec<_> =
+            response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        again.sort();
+        again
+    }
+
+    #[tokio::test]
+    async fn only_what_must_come_back_is_reported_and_no_record_spoils_another() {
+        let (told, queues) = (Told::default(), MemoryQueues::default());
+        let again = handle(&told, &queues, 60_000, &["panic", "junk", "done", "fault", "later", "done2"]).await;
+        assert_eq!(again, ["m-fault", "m-later", "m-panic"]);
+        assert_eq!(queues.later(), [("r-later".to_owned(), 7)]);
+        assert_eq!(told.unreadable.lock().unwrap().len(), 1);
+        assert!(told.begun.lock().unwrap().contains(&"done2 3".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn records_that_cannot_be_finished_in_time_are_not_begun() {
+        let told = Told { takes_ms: 10_000, clock: ManualClock::at(START), ..Told::default() };
+        let again = handle(&told, &MemoryQueues::default(), 30_000, &["a", "b", "c", "d"]).await;
+        assert_eq!(told.begun.lock().unwrap().len(), 2, "at 30 s and at 20 s, but not at 10 s");
+        assert_eq!(again, ["m-c", "m-d"]);
+    }
+}

@@ -215,3 +215,142 @@ fn decode(text: &[u8]) -> Result<Secrets, VaultError> {
         serde_json::from_slice(text).map_err(|_| VaultError::Unreadable("it holds no fields"))?;
     Ok(fields.into_iter().map(|(name, value)| (name, Secret::new(value))).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{MemoryKms, START};
+    use domain::time::ManualClock;
+
+    #[expect(clippy::disallowed_methods, reason = "a test acts for whom it likes")]
+    fn scope(tenant: &str) -> TenantScope {
+        TenantScope::established(tenant.parse().unwrap())
+    }
+
+    fn secrets(password: &str) -> Secrets {
+        [("password", password), ("username", "ann")]
+            .map(|(name, value)| (name.to_owned(), Secret::new(value.into())))
+            .into()
+    }
+
+    struct Fixture {
+        vault: Vault<MemoryKms>,
+        clock: Arc<ManualClock>,
+        acme: TenantScope,
+        integration: IntegrationId,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let clock = Arc::new(ManualClock::at(START));
+            let vault = Vault::new(MemoryKms::default(), clock.clone());
+            Self { vault, clock, acme: scope("acme"), integration: IntegrationId::generate() }
+        }
+
+        async fn seal(&self, password: &str) -> SealedSecret {
+            self.vault.seal(&self.acme, &self.integration, 1, &secrets(password)).await.unwrap()
+        }
+
+        async fn open(&self, sealed: &SealedSecret) -> Result<String, VaultError> {
+            let opened = self.vault.open(&self.acme, &self.integration, 1, sealed).await?;
+            Ok(opened["password"].expose().to_owned())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_sealed_opens_again_and_shows_nothing_meanwhile() {
+        let fixture = Fixture::new();
+        for password in ["", "correct horse", "ünï \u{0} \"\\ كلمة", &"x".repeat(10_000)] {
+            let sealed = fixture.seal(password).await;
+            assert_eq!(fixture.open(&sealed).await.unwrap(), password);
+        }
+        let sealed = fixture.seal("canary").await;
+        assert!(!format!("{sealed:?}").contains("canary"));
+        assert_ne!(sealed.ciphertext, fixture.seal("canary").await.ciphertext, "never the same twice");
+    }
+
+    #[tokio::test]
+    async fn any_flipped_bit_of_any_byte_is_noticed_without_the_key_service_noticing() {
+        let fixture = Fixture::new();
+        let sealed = fixture.seal("correct horse").await;
+        let bytes = STANDARD.decode(&sealed.ciphertext).unwrap();
+        for position in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[position] ^= 1 << (position % 8);
+            let forged = SealedSecret { ciphertext: STANDARD.encode(changed), ..sealed.clone() };
+            assert!(matches!(fixture.open(&forged).await, Err(VaultError::Unreadable(_))), "byte {position}");
+        }
+        for cut in 0..bytes.len() {
+            let forged = SealedSecret { ciphertext: STANDARD.encode(&bytes[..cut]), ..sealed.clone() };
+            assert!(fixture.open(&forged).await.is_err(), "cut to {cut}");
+        }
+        assert!(fixture.open(&sealed).await.is_ok());
+    }
+
+    /// A key service like the emulator's: it hands out a key whatever the ciphertext and the context say.
+    struct Trusting;
+
+    impl Kms for Trusting {
+        async fn data_key(&self, _: &SealContext) -> Result<DataKey, VaultError> {
+            Ok(DataKey { plain: Zeroizing::new(vec![9; 32]), sealed: vec![1, 2, 3] })
+        }
+
+        async fn open(&self, _: &[u8], _: &SealContext) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+            Ok(Zeroizing::new(vec![9; 32]))
+        }
+    }
+
+    #[tokio::test]
+    async fn it_opens_for_its_own_tenant_integration_and_version_only() {
+        let vault = Vault::new(Trusting, Arc::new(ManualClock::at(START)));
+        let (acme, other) = (scope("acme"), scope("other"));
+        let (here, elsewhere) = (IntegrationId::generate(), IntegrationId::generate());
+        let sealed = vault.seal(&acme, &here, 1, &secrets("p")).await.unwrap();
+        for (scope, integration, version) in [(&other, &here, 1), (&acme, &elsewhere, 1), (&acme, &here, 2)] {
+            let opened = vault.open(scope, integration, version, &sealed).await;
+            assert!(matches!(opened, Err(VaultError::Unreadable(_))));
+        }
+        assert!(vault.open(&acme, &here, 1, &sealed).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn it_is_opened_once_in_five_minutes_however_many_ask_at_once() {
+        let fixture = Fixture::new();
+        let sealed = fixture.seal("p").await;
+        let before = fixture.vault.kms.calls();
+        futures::future::join_all((0..10).map(|_| fixture.open(&sealed))).await;
+        fixture.clock.advance_ms(CACHE_MS - 1);
+        fixture.open(&sealed).await.unwrap();
+        assert_eq!(fixture.vault.kms.calls() - before, 1);
+        fixture.clock.advance_ms(1);
+        fixture.open(&sealed).await.unwrap();
+        assert_eq!(fixture.vault.kms.calls() - before, 2);
+        fixture.vault.forget(&fixture.acme, &fixture.integration);
+        fixture.open(&sealed).await.unwrap();
+        assert_eq!(fixture.vault.kms.calls() - before, 3);
+    }
+
+    #[tokio::test]
+    async fn a_throttled_key_service_is_not_held_against_the_secret() {
+        let fixture = Fixture::new();
+        let sealed = fixture.seal("p").await;
+        fixture.vault.kms.set_away(true);
+        assert!(matches!(fixture.open(&sealed).await, Err(VaultError::Unavailable(_))));
+        fixture.vault.kms.set_away(false);
+        assert_eq!(fixture.open(&sealed).await.unwrap(), "p");
+    }
+
+    #[tokio::test]
+    async fn the_cache_is_bounded_and_lets_the_oldest_go() {
+        let fixture = Fixture::new();
+        let sealed = fixture.seal("p").await;
+        for version in 0..=u32::try_from(CACHE_ENTRIES).unwrap() {
+            fixture.clock.advance_ms(1);
+            // Whether it opens does not matter: a slot is taken before.
+            let _ = fixture.vault.open(&fixture.acme, &fixture.integration, version, &sealed).await;
+        }
+        let cache = fixture.vault.cache.lock().unwrap();
+        assert_eq!(cache.len(), CACHE_ENTRIES);
+        assert!(!cache.keys().any(|context| context.version == 0));
+    }
+}

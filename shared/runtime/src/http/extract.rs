@@ -35,7 +35,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             let detail = format!("The body may hold at most {limit} bytes. Send less at once.");
             return Err(Problem::new(ProblemKind::BodyTooLarge, detail).into());
         };
-        Ok(Self(parse(&bytes)?))
+        parse(&bytes).map(Self)
     }
 }
 
@@ -52,13 +52,13 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Reads a JSON body. Malformed JSON is 400 with line and column; a wrong shape is 422 with the field.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failed> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| -> Failed {
         let path = error.path().to_string();
         let inner = error.into_inner();
         match inner.classify() {
-            Category::Data => Problem::invalid(vec![field_problem(&path, &inner.to_string())]),
+            Category::Data => Problem::invalid(vec![field_problem(&path, &inner.to_string())]).into(),
             Category::Syntax | Category::Eof | Category::Io => malformed(&inner),
         }
     })?;
@@ -66,11 +66,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-fn malformed(error: &serde_json::Error) -> Problem {
+fn malformed(error: &serde_json::Error) -> Failed {
     let what = error.to_string();
     let what = what.split(" at line ").next().unwrap_or_default();
     let detail = format!("Line {}, column {}: {what}.", error.line(), error.column());
-    Problem::new(ProblemKind::MalformedJson, detail)
+    Problem::new(ProblemKind::MalformedJson, detail).into()
 }
 
 /// Turns serde's words into a field, a code and a message, without the value: what was sent in the wrong place may be a
@@ -95,12 +95,29 @@ fn field_problem(path: &str, message: &str) -> FieldProblem {
         let message = format!("is not known here; expected {known}");
         return FieldProblem { field, code: "unknown".into(), message };
     }
-    let wrong = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
-    let message = match wrong.and_then(|wrong| wrong.rsplit_once(", expected ")) {
-        Some((_, expected)) => format!("must be {expected}"),
-        None => message.to_owned(),
+    let message = match message.rsplit_once("expected ") {
+        Some((found, expected)) if found.starts_with("invalid ") || found.starts_with("unknown ") => {
+            format!("must be {}", in_plain_words(expected))
+        }
+        _ => message.to_owned(),
     };
     FieldProblem { field: path.to_owned(), code: "invalid".into(), message }
+}
+
+/// What serde says it expected, in words of JSON rather than of Rust.
+fn in_plain_words(expected: &str) -> &str {
+    match expected {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" | "u64" | "usize" => "a whole number, not negative",
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    }
 }
 
 /// The variables of a path. A text that cannot be an identifier names nothing, so it is answered 404.
@@ -139,5 +156,65 @@ fn query_problem(text: &str) -> FieldProblem {
     match text.split_once(": ") {
         Some((path, message)) if !path.contains(' ') => field_problem(path, message),
         _ => field_problem("", text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its reading is tested")]
+    struct Send {
+        channel: domain::channel::Channel,
+        recipients: Vec<Recipient>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its reading is tested")]
+    struct Recipient {
+        user_id: domain::ids::UserId,
+        port: Option<u16>,
+    }
+
+    fn fault(body: &str) -> Value {
+        let failed = parse::<Send>(body.as_bytes()).unwrap_err();
+        let problem = failed.problem();
+        json!([problem.code, problem.detail, problem.errors])
+    }
+
+    #[test]
+    fn every_fault_says_where_it_is_and_never_repeats_a_value() {
+        insta::assert_json_snapshot!([
+            fault(""),
+            fault("{"),
+            fault("{\"channel\":\n  email}"),
+            fault(r#"{"channel": "email", "recipients": []} x"#),
+            fault("[]"),
+            fault(r#"{"channel": "email"}"#),
+            fault(r#"{"channel": "fax", "recipients": []}"#),
+            fault(r#"{"channel": "email", "recipients": [{"user_id": "u"}, {"port": 1}]}"#),
+            fault(r#"{"channel": "email", "recipients": [{"user_id": ""}]}"#),
+            fault(r#"{"channel": "email", "recipients": [{"user_id": "u", "port": "s3cret"}]}"#),
+            fault(r#"{"channel": "email", "recipients": [{"user_id": "u", "port": 70000}]}"#),
+            fault(r#"{"channel": "email", "recipients": [{"user_id": "u", "prot": 1}]}"#),
+            fault(r#"{"channel": "email", "recipients": [], "x": 1}"#),
+        ]);
+    }
+
+    #[test]
+    fn a_query_fault_names_its_parameter() {
+        #[derive(Debug, Deserialize)]
+        struct Page {
+            #[expect(dead_code, reason = "only its reading is tested")]
+            limit: Option<usize>,
+        }
+        let uri = "/v1/keys?limit=many".parse().unwrap();
+        let text = axum::extract::Query::<Page>::try_from_uri(&uri).unwrap_err().body_text();
+        assert_eq!(query_problem(&text).field, "limit", "{text}");
     }
 }

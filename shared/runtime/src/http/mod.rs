@@ -77,7 +77,7 @@ impl App {
         let mut response = answered.unwrap_or_else(|_| defect());
         let problem = response.extensions_mut().remove::<Problem>();
         if let Some(problem) = problem {
-            *response.body_mut() = render(Problem { request_id: Some(request_id.to_owned()), ..problem });
+            *response.body_mut() = render(&Problem { request_id: Some(request_id.to_owned()), ..problem });
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         }
         if let Ok(id) = HeaderValue::from_str(request_id) {
@@ -99,8 +99,8 @@ impl App {
     }
 }
 
-fn render(problem: Problem) -> Bytes {
-    serde_json::to_vec(&problem).unwrap_or_default().into()
+fn render(problem: &Problem) -> Bytes {
+    serde_json::to_vec(problem).unwrap_or_default().into()
 }
 
 fn identity(request: &Request) -> Identity {
@@ -118,4 +118,117 @@ async fn no_route() -> Failed {
 
 async fn no_method(method: Method) -> Failed {
     Problem::new(ProblemKind::MethodNotAllowed, format!("This path does not answer {method}.")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        caller::{Auth, Context, Operator},
+        testing::{Answered, call, key_of, send},
+    };
+    use axum::{
+        Extension,
+        http::StatusCode,
+        routing::{get, post},
+    };
+    use domain::{ids::KeyId, key::KeyRefusal, principal::Scope};
+    use serde_json::{Value, json};
+    use store::StoreError;
+
+    async fn echo(Json(body): Json<Value>) -> Json<Value> {
+        Json(body)
+    }
+
+    async fn read(auth: Auth, Path(id): Path<KeyId>) -> Answer<StatusCode> {
+        auth.require(Scope::KeysRead)?;
+        Err(Problem::not_found(&format!("key {id}")).into())
+    }
+
+    async fn panics() -> StatusCode {
+        panic!("on purpose")
+    }
+
+    async fn busy() -> Answer<StatusCode> {
+        Err(StoreError::Unavailable("ThrottlingException".into()).into())
+    }
+
+    fn app() -> App {
+        App::new(
+            Router::new()
+                .route("/echo", post(echo))
+                .route("/small", post(echo).layer(Extension(MaxBody(8))))
+                .route("/keys/{id}", get(read))
+                .route("/operator", get(async |_: Operator| StatusCode::OK))
+                .route("/panics", get(panics))
+                .route("/busy", get(busy)),
+        )
+    }
+
+    async fn get_as(context: &Context, path: &str) -> Answered {
+        call(&app(), context, Method::GET, path, Value::Null).await
+    }
+
+    #[tokio::test]
+    async fn whatever_goes_wrong_is_a_problem_with_the_request_id() {
+        let nobody = Context::default();
+        let mut answers = Vec::new();
+        for path in ["/nowhere", "/echo", "/keys/x", "/panics", "/busy"] {
+            answers.push(get_as(&nobody, path).await);
+        }
+        answers.push(call(&app(), &nobody, Method::POST, "/small", json!("too long a body")).await);
+        let text = Request::builder().method(Method::POST).uri("/echo").body(Body::from("{}")).unwrap();
+        answers.push(send(&app(), &nobody, text).await);
+        for answer in &answers {
+            assert_eq!(answer.content_type, PROBLEM_JSON);
+            assert_eq!(answer.headers["x-request-id"], crate::testing::REQUEST_ID);
+            assert_eq!(answer.body["request_id"], crate::testing::REQUEST_ID);
+        }
+        let seen: Vec<_> = answers
+            .iter()
+            .map(|answer| {
+                json!([answer.status, answer.body["code"], answer.body["detail"], answer.headers.get("retry-after")])
+            })
+            .collect();
+        insta::assert_json_snapshot!(seen);
+    }
+
+    #[tokio::test]
+    async fn the_caller_decides_what_is_answered() {
+        let key = "/keys/key_01JD0000000000000000000000";
+        let codes = [
+            get_as(&key_of("acme", "keys:*"), key).await,
+            get_as(&key_of("acme", "keys:*"), "/keys/unlike-an-id").await,
+            get_as(&key_of("acme", "campaigns:*"), key).await,
+            get_as(&Context::operator(None), key).await,
+            get_as(&Context::denied(KeyRefusal::Revoked), key).await,
+            get_as(&Context::denied(KeyRefusal::Expired), key).await,
+            get_as(&key_of("acme", "*"), "/operator").await,
+            get_as(&Context::default(), "/operator").await,
+            get_as(&Context::operator(Some(&"acme".parse().unwrap())), "/operator").await,
+        ]
+        .map(|answer| answer.body["code"].clone());
+        assert_eq!(
+            json!(codes),
+            json!([
+                "not_found",
+                "not_found",
+                "forbidden",
+                "forbidden",
+                "key_revoked",
+                "key_expired",
+                "forbidden",
+                "unauthenticated",
+                "forbidden"
+            ])
+        );
+        assert_eq!(get_as(&Context::operator(None), "/operator").await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn success_passes_through_with_the_request_id() {
+        let answer = call(&app(), &Context::default(), Method::POST, "/echo", json!({"a": "ä"})).await;
+        assert_eq!((answer.status, answer.body), (200, json!({"a": "ä"})));
+        assert_eq!(answer.headers["x-request-id"], crate::testing::REQUEST_ID);
+    }
 }
