@@ -9,6 +9,7 @@ import os
 import resource
 import socket
 import socketserver
+import ssl
 
 from ready import write_ready
 
@@ -18,7 +19,7 @@ def main() -> None:
     parser.add_argument("--ready-file", required=True)
     parser.add_argument("--port", type=int, default=0, help="0 for a free one")
     parser.add_argument("--iam", action="store_true", help="enforce the IAM policies of the template")
-    parser.add_argument("--ca-file", help="what the functions trust, instead of the system's certificates")
+    parser.add_argument("--ca-file", help="what the functions trust besides the system's certificates")
     options = parser.parse_args()
 
     # Bound here and handed over, so no other process can take the port in between.
@@ -39,6 +40,9 @@ def main() -> None:
     )
     if options.ca_file:
         os.environ["SSL_CERT_FILE"] = options.ca_file
+        system = ssl.get_default_verify_paths().openssl_capath
+        if os.path.isdir(system):
+            os.environ["SSL_CERT_DIR"] = system
     _raise_file_limit()
 
     # The emulator reads the environment when it is imported.
