@@ -1,2 +1,16 @@
-//! placeholder
-fn main() {}
+//! Accepts deliveries. See [`handler`].
+
+mod accept;
+mod handler;
+
+use handler::Hub;
+use runtime::{clock::SystemClock, function::Function, queue::SqsQueues};
+use std::sync::Arc;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), runtime::Error> {
+    let function = Function::start("enqueue")?;
+    let queues = SqsQueues::channels_from_env(function.aws.clone())?;
+    let hub = Hub { store: function.aws.lazy_store(), queues, clock: SystemClock };
+    runtime::http::run(function, handler::router(Arc::new(hub))).await
+}

@@ -80,6 +80,8 @@ problem_kinds! {
     WrongContentType = 415, "wrong_content_type", "The content type is not supported";
     /// The body is JSON, but fields are missing or wrong; `errors` names each.
     InvalidRequest = 422, "invalid_request", "Some fields are missing or wrong";
+    /// The connection was tested before saving and the test failed; `test` says how, `errors` names the fields to mend.
+    ConnectionTestFailed = 422, "connection_test_failed", "The connection test failed";
     /// An idempotency key was used before with another body.
     IdempotencyMismatch = 422, "idempotency_mismatch", "The idempotency key was used with another body";
     /// Too many requests; `Retry-After` says when.
@@ -124,6 +126,9 @@ pub struct Problem {
     /// All preflight checks, where one of them is the reason (`not_ready`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks: Option<serde_json::Value>,
+    /// What the connection test found, where that is the reason (`connection_test_failed`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<serde_json::Value>,
     /// When to try again, in seconds. Sent as the header `Retry-After`, not in the body.
     #[serde(skip)]
     pub retry_after_s: Option<u32>,
@@ -142,6 +147,7 @@ impl Problem {
             request_id: None,
             errors: Vec::new(),
             checks: None,
+            test: None,
             retry_after_s: None,
         }
     }
@@ -173,6 +179,13 @@ impl Problem {
     #[must_use]
     pub fn with_checks(mut self, checks: serde_json::Value) -> Self {
         self.checks = Some(checks);
+        self
+    }
+
+    /// Adds what the connection test found.
+    #[must_use]
+    pub fn with_test(mut self, test: serde_json::Value) -> Self {
+        self.test = Some(test);
         self
     }
 

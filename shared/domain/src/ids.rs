@@ -209,8 +209,9 @@ impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "dlv_{}", self.request)?;
         if let Some(place) = self.place {
-            let ([a, b], [c, d]) = (encode_pair(place.bundle), encode_pair(place.member));
-            write!(f, "{a}{b}{c}{d}")?;
+            for digit in [encode_pair(place.bundle), encode_pair(place.member)].concat() {
+                write!(f, "{digit}")?;
+            }
         }
         Ok(())
     }

@@ -1,1 +1,14 @@
-//! placeholder
+//! The jobs that more than one function does: open a connection, test it, check a campaign, dispatch and release
+//! bundles, and send them. Functions hand over a store, queues and a clock; nothing in here knows AWS or HTTP.
+//!
+//! Read [`sender`] for what happens to a bundle between its claim and its result.
+
+pub mod check;
+pub mod connections;
+pub mod content;
+pub mod dispatch;
+mod expiring;
+pub mod leases;
+pub mod release;
+pub mod sender;
+pub mod sender_function;

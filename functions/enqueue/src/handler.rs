@@ -1,0 +1,198 @@
+//! Accepts deliveries: checks that the campaign may go, makes everything durable, queues it, answers 202.
+//!
+//! Durable first, queued second, never the other way round. Whatever fails after the deliveries are durable is made up
+//! for by the sweeper, so the answer is 202 all the same.
+
+use crate::accept::{self, Accepted};
+use api::{
+    campaigns::{RECIPIENTS_MAX, SendAccepted, SendRequest},
+    preflight::CheckView,
+    problem::{FieldProblem, Problem, ProblemKind},
+};
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, header::LOCATION},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use domain::{
+    campaign::CampaignState,
+    ids::{CampaignId, RequestId, TenantId},
+    preflight::ready,
+    principal::Scope,
+    tenant::TenantScope,
+    time::Clock,
+};
+use hub::check::{Checked, Plan, check};
+use runtime::{
+    caller::Auth,
+    http::{Answer, Json, Path},
+    lazy::Lazy,
+    queue::Queues,
+};
+use std::{collections::HashMap, sync::Arc};
+use store::{Bundles, Store};
+
+/// The longest `Idempotency-Key`, in characters.
+const IDEMPOTENCY_KEY_MAX: usize = 255;
+
+/// The most fields that one problem response names.
+const FIELD_PROBLEMS_MAX: usize = 50;
+
+/// What the handler works with.
+pub(crate) struct Hub<S, Q, C> {
+    pub(crate) store: Lazy<S>,
+    pub(crate) queues: Q,
+    pub(crate) clock: C,
+}
+
+/// The routes of this function.
+pub(crate) fn router<S, Q, C>(hub: Arc<Hub<S, Q, C>>) -> Router
+where
+    S: Store + 'static,
+    Q: Queues + 'static,
+    C: Clock + 'static,
+{
+    Router::new().route("/v1/campaigns/{id}/deliveries", post(send::<S, Q, C>)).with_state(hub)
+}
+
+async fn send<S: Store, Q: Queues, C: Clock>(
+    State(hub): State<Arc<Hub<S, Q, C>>>,
+    auth: Auth,
+    Path(campaign): Path<CampaignId>,
+    headers: HeaderMap,
+    Json(request): Json<SendRequest>,
+) -> Answer<Response> {
+    let caller = auth.require(Scope::CampaignsSend)?;
+    let request_id = request_id(&headers, caller.scope.tenant(), &campaign)?;
+    well_formed(&request)?;
+    let now = hub.clock.now();
+    let body_hash = accept::body_hash(&request);
+    let checked = check(&*hub.store, &caller, plan(&request), now).await?;
+    let (Some(integration), Some(content), true) = (&checked.integration, &checked.content, ready(&checked.checks))
+    else {
+        if accepted_before(&*hub.store, &caller.scope, &campaign, &request_id, &body_hash).await? {
+            return Ok(answer(&campaign, &request_id, &request));
+        }
+        return Err(not_ready(checked).into());
+    };
+    let state = hub.store.ensure_campaign(&caller.scope, &campaign, now).await?.state;
+    if state == CampaignState::Cancelled {
+        return Err(Problem::new(
+            ProblemKind::Conflict,
+            "The campaign was cancelled. Send in a new campaign, under another id.",
+        )
+        .into());
+    }
+    let accepted = Accepted {
+        scope: &caller.scope,
+        campaign: &campaign,
+        id: request_id,
+        body_hash,
+        content: content.clone(),
+        channel: request.channel,
+        integration: &integration.id,
+        recipients: checked.recipients,
+        sandbox: request.sandbox,
+    };
+    let id = accepted.write_then_queue(&*hub.store, &hub.queues, now).await?;
+    Ok(answer(&campaign, &id, &request))
+}
+
+/// The request's identity: derived from the `Idempotency-Key` where there is one, fresh otherwise.
+fn request_id(headers: &HeaderMap, tenant: &TenantId, campaign: &CampaignId) -> Answer<RequestId> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(RequestId::generate()) };
+    let key = value.to_str().unwrap_or_default();
+    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MAX {
+        let message = format!("must be 1 to {IDEMPOTENCY_KEY_MAX} visible ASCII characters");
+        return Err(Problem::invalid_field("Idempotency-Key", "invalid", message).into());
+    }
+    Ok(RequestId::from_idempotency_key(tenant, campaign, key))
+}
+
+/// What can be told wrong without looking anything up. Every fault is named, not only the first.
+fn well_formed(request: &SendRequest) -> Answer<()> {
+    let mut errors = Vec::new();
+    let mut fault = |field: String, code: &str, message: String| {
+        errors.push(FieldProblem { field, code: code.into(), message });
+    };
+    match (&request.message, &request.template) {
+        (None, None) => fault("message".into(), "required", "give either `message` or `template`".into()),
+        (Some(_), Some(_)) => {
+            fault("template".into(), "conflict", "give either `message` or `template`, not both".into());
+        }
+        _ => {}
+    }
+    let count = request.recipients.len();
+    if count == 0 {
+        fault("recipients".into(), "required", "give at least one recipient".into());
+    } else if count > RECIPIENTS_MAX {
+        let message = format!("{count} recipients are too many; send at most {RECIPIENTS_MAX} a request");
+        fault("recipients".into(), "too_many", message);
+    }
+    let (mut users, mut addresses) = (HashMap::new(), HashMap::new());
+    for (number, recipient) in request.recipients.iter().enumerate().take(RECIPIENTS_MAX) {
+        if let Some(first) = users.insert(recipient.user_id.as_str(), number) {
+            let message = format!("is the same user as recipients[{first}]; name each user once");
+            fault(format!("recipients[{number}].user_id"), "duplicate", message);
+        }
+        if let Some(first) = addresses.insert(recipient.address.trim().to_lowercase(), number) {
+            let message = format!("is the same address as recipients[{first}]; name each address once");
+            fault(format!("recipients[{number}].address"), "duplicate", message);
+        }
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    errors.truncate(FIELD_PROBLEMS_MAX);
+    Err(Problem::invalid(errors).into())
+}
+
+const fn plan(request: &SendRequest) -> Plan<'_> {
+    Plan {
+        channel: request.channel,
+        integration_id: request.integration_id.as_ref(),
+        recipients: request.recipients.as_slice(),
+        message: request.message.as_ref(),
+        template: request.template.as_ref(),
+        sandbox: request.sandbox,
+    }
+}
+
+/// The campaign may not go now. But a repeat of a request that was accepted when it could is answered as it was then.
+async fn accepted_before(
+    store: &impl Bundles,
+    scope: &TenantScope,
+    campaign: &CampaignId,
+    id: &RequestId,
+    body_hash: &str,
+) -> Answer<bool> {
+    let Some(earlier) = store.request(scope, campaign, id).await? else { return Ok(false) };
+    accept::same_body(&earlier, body_hash)?;
+    // One that was not dispatched may lack bundles: it was never answered 202, so it is judged by today's checks.
+    Ok(earlier.dispatched)
+}
+
+/// What stands in the way: wrong addresses by field, everything else by check.
+fn not_ready(checked: Checked) -> Problem {
+    if !checked.bad_recipients.is_empty() {
+        let errors = checked.bad_recipients.into_iter().take(FIELD_PROBLEMS_MAX).map(|(number, why)| FieldProblem {
+            field: format!("recipients[{number}].address"),
+            code: "address_invalid".into(),
+            message: why,
+        });
+        return Problem::invalid(errors.collect());
+    }
+    let checks: Vec<CheckView> = checked.checks.into_iter().map(CheckView::from).collect();
+    let detail = "The campaign may not go yet. `checks` says why and what to do; nothing was stored.";
+    Problem::new(ProblemKind::NotReady, detail).with_checks(serde_json::json!(checks))
+}
+
+/// 202 with every delivery's id. It grows out of the request alone, so a repeat gets the very same answer.
+fn answer(campaign: &CampaignId, id: &RequestId, request: &SendRequest) -> Response {
+    let deliveries = accept::delivery_ids(id, &request.recipients);
+    let body = SendAccepted { campaign_id: campaign.clone(), accepted: deliveries.len(), deliveries };
+    let location = format!("/v1/campaigns/{campaign}");
+    (StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response()
+}

@@ -1,0 +1,54 @@
+//! Answers one question: is this campaign allowed to go? Every failing reason is told, and nothing is changed.
+
+use api::{
+    campaigns::RECIPIENTS_MAX,
+    preflight::{CheckView, PreflightAnswer, PreflightRequest},
+    problem::Problem,
+};
+use axum::{Router, extract::State, routing::post};
+use domain::{preflight::ready, principal::Scope, time::Clock};
+use hub::check::{Plan, check};
+use runtime::{
+    caller::Auth,
+    http::{Answer, Json},
+    lazy::Lazy,
+};
+use std::sync::Arc;
+use store::Store;
+
+/// What the handler works with.
+pub(crate) struct Hub<S, C> {
+    pub(crate) store: Lazy<S>,
+    pub(crate) clock: C,
+}
+
+/// The routes of this function.
+pub(crate) fn router<S: Store + 'static, C: Clock + 'static>(hub: Arc<Hub<S, C>>) -> Router {
+    Router::new().route("/v1/preflight", post(preflight::<S, C>)).with_state(hub)
+}
+
+async fn preflight<S: Store, C: Clock>(
+    State(hub): State<Arc<Hub<S, C>>>,
+    auth: Auth,
+    Json(request): Json<PreflightRequest>,
+) -> Answer<Json<PreflightAnswer>> {
+    let caller = auth.require(Scope::CampaignsPreflight)?;
+    if request.recipients.len() > RECIPIENTS_MAX {
+        let message = format!("give a sample of at most {RECIPIENTS_MAX} recipients");
+        return Err(Problem::invalid_field("recipients", "too_many", message).into());
+    }
+    let plan = Plan {
+        channel: request.channel,
+        integration_id: request.integration_id.as_ref(),
+        recipients: &request.recipients,
+        message: request.message.as_ref(),
+        template: request.template.as_ref(),
+        sandbox: request.sandbox,
+    };
+    let checked = check(&*hub.store, &caller, plan, hub.clock.now()).await?;
+    Ok(Json(PreflightAnswer {
+        ready: ready(&checked.checks),
+        integration_id: checked.integration.map(|integration| integration.id),
+        checks: checked.checks.into_iter().map(CheckView::from).collect(),
+    }))
+}

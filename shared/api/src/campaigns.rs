@@ -1,0 +1,331 @@
+//! Campaigns and their deliveries.
+
+use domain::{
+    bundle::DeliveryStatus,
+    campaign::{Campaign, CampaignState, Totals},
+    channel::Channel,
+    failure::explain,
+    ids::{CampaignId, DeliveryId, IntegrationId, TemplateId, UserId},
+    message::Message,
+    template::Locale,
+};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// The most recipients of one request.
+pub const RECIPIENTS_MAX: usize = 1_000;
+
+/// Deliveries to be made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendRequest {
+    /// The channel.
+    #[schema(value_type = String, example = "email")]
+    pub channel: Channel,
+    /// The integration; the channel's preferred one when left out.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration_id: Option<IntegrationId>,
+    /// The message, unless a template is given.
+    #[schema(value_type = Option<MessageBody>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+    /// The template, unless a message is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<TemplateUse>,
+    /// Who receives it, 1 to 1,000, each user and each address once.
+    pub recipients: Vec<RecipientBody>,
+    /// Send to the tenant's test recipients instead.
+    #[serde(default)]
+    pub sandbox: bool,
+}
+
+/// A message given in full. Its texts may use variables: `{{ name }}`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MessageBody {
+    /// The subject, for e-mail.
+    pub subject: Option<String>,
+    /// Plain text; Slack's mrkdwn on that channel.
+    pub text: String,
+    /// HTML, for e-mail.
+    pub html: Option<String>,
+    /// A link the message leads to; Slack shows it as a button.
+    pub link: Option<String>,
+}
+
+/// Which template, and the values all recipients share.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateUse {
+    /// The template, see `GET /templates`.
+    #[schema(value_type = String, example = "trunkline.email.invitation")]
+    pub id: TemplateId,
+    /// Values shared by all recipients; a recipient's own win.
+    #[serde(default, deserialize_with = "scalars_as_text", skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+}
+
+/// One recipient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientBody {
+    /// The recipient as the caller knows them; shown back in results.
+    #[schema(value_type = String, example = "u-1001")]
+    pub user_id: UserId,
+    /// An e-mail address, or a Slack channel or member id.
+    #[schema(example = "sara@example.com")]
+    pub address: String,
+    /// Which language of a template; its default otherwise.
+    #[schema(value_type = Option<String>, example = "ar")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<Locale>,
+    /// Values for the template's variables: texts, numbers or booleans.
+    #[serde(default, deserialize_with = "scalars_as_text", skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Numbers and booleans are welcome as values and read as their text.
+fn scalars_as_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Scalar {
+        Text(String),
+        Bool(bool),
+        Number(serde_json::Number),
+    }
+    let values = BTreeMap::<String, Scalar>::deserialize(deserializer)?;
+    Ok(values
+        .into_iter()
+        .map(|(name, value)| {
+            let text = match value {
+                Scalar::Text(text) => text,
+                Scalar::Bool(value) => value.to_string(),
+                Scalar::Number(value) => value.to_string(),
+            };
+            (name, text)
+        })
+        .collect())
+}
+
+/// The deliveries are durable and will reach a final status.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SendAccepted {
+    /// The campaign.
+    #[schema(value_type = String)]
+    pub campaign_id: CampaignId,
+    /// How many deliveries were accepted.
+    pub accepted: usize,
+    /// Each with its id, in the order of the request's recipients.
+    pub deliveries: Vec<AcceptedDelivery>,
+}
+
+/// One accepted delivery.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AcceptedDelivery {
+    /// Its identifier.
+    #[schema(value_type = String)]
+    pub id: DeliveryId,
+    /// The recipient.
+    #[schema(value_type = String)]
+    pub user_id: UserId,
+}
+
+/// A campaign with its totals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CampaignView {
+    /// The caller's name for it.
+    #[schema(value_type = String)]
+    pub id: CampaignId,
+    /// `active`, `paused` or `cancelled`.
+    #[schema(value_type = String)]
+    pub state: CampaignState,
+    /// When its first request was accepted, RFC 3339.
+    pub created_at: String,
+    /// When its state last changed, RFC 3339.
+    pub updated_at: String,
+    /// Deliveries by status; absent in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totals: Option<TotalsView>,
+}
+
+impl CampaignView {
+    /// The view of a campaign, with totals where they were counted.
+    #[must_use]
+    pub fn new(campaign: &Campaign, totals: Option<&Totals>) -> Self {
+        Self {
+            id: campaign.id.clone(),
+            state: campaign.state,
+            created_at: campaign.created_at.to_rfc3339(),
+            updated_at: campaign.updated_at.to_rfc3339(),
+            totals: totals.map(TotalsView::from),
+        }
+    }
+}
+
+/// How many deliveries stand where.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TotalsView {
+    /// All deliveries.
+    pub total: u64,
+    /// Whether nothing more happens by itself.
+    pub settled: bool,
+    /// Wait for their first attempt.
+    pub queued: u64,
+    /// In a sender's hands.
+    pub sending: u64,
+    /// The provider took them.
+    pub sent: u64,
+    /// Failed for now, tried again later.
+    pub retrying: u64,
+    /// Refused for good.
+    pub failed: u64,
+    /// Every retry failed.
+    pub dead: u64,
+    /// Outcome unknown, held for a person.
+    pub unknown: u64,
+    /// Integration disabled or campaign paused.
+    pub held: u64,
+    /// Stopped before they were sent.
+    pub cancelled: u64,
+}
+
+impl From<&Totals> for TotalsView {
+    fn from(totals: &Totals) -> Self {
+        Self {
+            total: totals.total(),
+            settled: totals.is_settled(),
+            queued: totals.count(DeliveryStatus::Queued),
+            sending: totals.count(DeliveryStatus::Sending),
+            sent: totals.count(DeliveryStatus::Sent),
+            retrying: totals.count(DeliveryStatus::Retrying),
+            failed: totals.count(DeliveryStatus::Failed),
+            dead: totals.count(DeliveryStatus::Dead),
+            unknown: totals.count(DeliveryStatus::Unknown),
+            held: totals.count(DeliveryStatus::Held),
+            cancelled: totals.count(DeliveryStatus::Cancelled),
+        }
+    }
+}
+
+/// One delivery.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryView {
+    /// Its identifier.
+    #[schema(value_type = String)]
+    pub id: DeliveryId,
+    /// The recipient.
+    #[schema(value_type = String)]
+    pub user_id: UserId,
+    /// Where it goes.
+    pub address: String,
+    /// The channel.
+    #[schema(value_type = String)]
+    pub channel: Channel,
+    /// The integration.
+    #[schema(value_type = String)]
+    pub integration_id: IntegrationId,
+    /// Its status.
+    #[schema(value_type = String, example = "sent")]
+    pub status: DeliveryStatus,
+    /// The provider's own id of the message, where it gave one.
+    pub provider_message_id: Option<String>,
+    /// Why it has not been sent, where something went wrong.
+    pub error: Option<DeliveryError>,
+    /// Whether it went to a test recipient.
+    pub sandbox: bool,
+    /// When it was accepted, RFC 3339.
+    pub created_at: String,
+    /// When its status last changed, RFC 3339.
+    pub updated_at: String,
+    /// Its attempts, the first one first. In lists only the newest.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// Why something went wrong, in the provider's words and in ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryError {
+    /// A stable code.
+    pub code: String,
+    /// The provider's own words.
+    pub detail: String,
+    /// What happened, in English.
+    pub reason: String,
+    /// What happened, in Arabic.
+    pub reason_ar: String,
+    /// What to do, in English.
+    pub fix: String,
+    /// What to do, in Arabic.
+    pub fix_ar: String,
+}
+
+impl DeliveryError {
+    /// The error of a code with the provider's words.
+    #[must_use]
+    pub fn new(code: &str, detail: &str) -> Self {
+        let words = explain(code);
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        Self {
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+            reason: text(words.map(|words| words.en)),
+            reason_ar: text(words.map(|words| words.ar)),
+            fix: text(words.map(|words| words.fix_en)),
+            fix_ar: text(words.map(|words| words.fix_ar)),
+        }
+    }
+}
+
+/// One attempt on a delivery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AttemptView {
+    /// Counts from 1 and starts anew with a resend.
+    pub number: u16,
+    /// `sent`, `retrying`, `failed`, `dead`, `unknown`, or `waiting` when the limits left no room.
+    pub result: String,
+    /// A stable code; `null` when sent.
+    pub code: Option<String>,
+    /// The provider's own words.
+    pub detail: Option<String>,
+    /// When its result was written, RFC 3339.
+    pub at: String,
+}
+
+/// Which deliveries to send again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResendRequest {
+    /// `failed`, `dead` or `unknown`; `failed` and `dead` when left out.
+    #[serde(default = "failed_and_dead")]
+    #[schema(value_type = Vec<String>)]
+    pub status: Vec<DeliveryStatus>,
+}
+
+fn failed_and_dead() -> Vec<DeliveryStatus> {
+    vec![DeliveryStatus::Failed, DeliveryStatus::Dead]
+}
+
+/// What a resend queued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ResendAnswer {
+    /// The campaign.
+    #[schema(value_type = String)]
+    pub campaign_id: CampaignId,
+    /// How many deliveries were queued again; the sent ones are never among them.
+    pub resent: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_may_be_scalars_of_any_type_but_not_objects() {
+        let body = r#"{"user_id": "u1", "address": "a@b.c", "variables": {"score": 80, "pass": true, "name": "S"}}"#;
+        let recipient: RecipientBody = serde_json::from_str(body).unwrap();
+        assert_eq!(recipient.variables["score"], "80");
+        assert_eq!(recipient.variables["pass"], "true");
+        let nested = r#"{"user_id": "u1", "address": "a@b.c", "variables": {"x": {}}}"#;
+        assert!(serde_json::from_str::<RecipientBody>(nested).is_err());
+    }
+}

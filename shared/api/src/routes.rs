@@ -1,0 +1,122 @@
+//! Every route of the API: which function answers it, what scope it asks for, and what goes in and out.
+
+use domain::principal::Scope;
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// A caller of the tenant with this scope.
+    Scope(Scope),
+    /// The team that runs this deployment.
+    Operator,
+}
+
+/// One route.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path below the API's root, with `{parameters}`.
+    pub path: &'static str,
+    /// The function that answers it.
+    pub function: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// Its job in one sentence.
+    pub summary: &'static str,
+    /// The name of the request body's schema.
+    pub request: Option<&'static str>,
+    /// The status of success and the name of the response body's schema.
+    pub response: (u16, Option<&'static str>),
+    /// Query parameters.
+    pub query: &'static [Query],
+}
+
+/// A query parameter with its meaning.
+pub type Query = (&'static str, &'static str);
+
+const PAGE: &[Query] =
+    &[("limit", "Entries a page, 1 to 200; 50 unless said otherwise."), ("cursor", "`next` of the page before.")];
+const TEST: &[Query] = &[("test", "`false` saves without testing the connection first.")];
+const DELIVERIES: &[Query] = &[PAGE[0], PAGE[1], ("status", "Only deliveries with this status.")];
+const WINDOW: &[Query] = &[("hours", "How far back, 1 to 720 hours; 24 unless said otherwise.")];
+const LOG: &[Query] = &[("hours", WINDOW[0].1), ("limit", "At most this many entries, up to 200.")];
+
+macro_rules! routes {
+    ($($function:literal { $($method:ident $path:literal $access:expr, $summary:literal, $request:expr => $status:literal $response:expr, $query:expr;)* })*) => {
+        /// Every route, grouped by function.
+        pub const ROUTES: &[Route] = &[$($(Route {
+            method: stringify!($method), path: $path, function: $function, access: $access, summary: $summary,
+            request: $request, response: ($status, $response), query: $query,
+        },)*)*];
+    };
+}
+
+use Access::{Operator, Public};
+use Scope::{
+    AuditRead, CampaignsPreflight, CampaignsRead, CampaignsSend, IntegrationsRead, IntegrationsTest, IntegrationsWrite,
+    KeysRead, KeysWrite,
+};
+
+const fn scope(scope: Scope) -> Access {
+    Access::Scope(scope)
+}
+
+routes! {
+    "configure" {
+        GET "/v1/openapi.json" Public, "This document.", None => 200 None, &[];
+        GET "/v1/catalog" scope(IntegrationsRead), "Every provider with the JSON Schema of its settings.", None => 200 None, &[];
+        GET "/v1/integrations" scope(IntegrationsRead), "List the integrations.", None => 200 Some("IntegrationList"), &[];
+        POST "/v1/integrations" scope(IntegrationsWrite), "Create an integration; its connection is tested first.", Some("IntegrationCreate") => 201 Some("IntegrationView"), TEST;
+        POST "/v1/integrations/test" scope(IntegrationsWrite), "Test settings before saving them; stores nothing.", Some("IntegrationCreate") => 200 Some("TestView"), &[];
+        POST "/v1/integrations/test-all" scope(IntegrationsTest), "Test every enabled integration now.", None => 200 Some("TestAllView"), &[];
+        GET "/v1/integrations/summary" scope(IntegrationsRead), "Counts and alerts at a glance.", None => 200 Some("SummaryView"), &[];
+        GET "/v1/integrations/{id}" scope(IntegrationsRead), "Read one integration.", None => 200 Some("IntegrationView"), &[];
+        PATCH "/v1/integrations/{id}" scope(IntegrationsWrite), "Change an integration; its connection is tested first.", Some("IntegrationPatch") => 200 Some("IntegrationView"), TEST;
+        DELETE "/v1/integrations/{id}" scope(IntegrationsWrite), "Delete an integration; what is queued on it is cancelled.", None => 204 None, &[];
+        POST "/v1/integrations/{id}/test" scope(IntegrationsTest), "Test the saved connection now.", None => 200 Some("TestView"), &[];
+        POST "/v1/integrations/{id}/enable" scope(IntegrationsWrite), "Let campaigns use it; what was held goes on.", None => 200 Some("IntegrationView"), &[];
+        POST "/v1/integrations/{id}/disable" scope(IntegrationsWrite), "Keep campaigns from using it; what is queued is held.", None => 200 Some("IntegrationView"), &[];
+        PUT "/v1/integrations/{id}/secrets" scope(IntegrationsWrite), "Rotate secrets; the old ones serve until the new ones pass.", Some("SecretsPut") => 200 Some("IntegrationView"), &[];
+        PUT "/v1/integrations/{id}/probe" scope(IntegrationsWrite), "Set how often it is probed.", Some("ProbePut") => 200 Some("IntegrationView"), &[];
+        GET "/v1/integrations/{id}/health" scope(IntegrationsRead), "Uptime, response times, error rate, recent errors.", None => 200 Some("HealthView"), WINDOW;
+        GET "/v1/integrations/{id}/health/log" scope(IntegrationsRead), "The log of its tests, newest first.", None => 200 Some("TestList"), LOG;
+        GET "/v1/settings" scope(IntegrationsRead), "Read the tenant's settings.", None => 200 Some("SettingsView"), &[];
+        PATCH "/v1/settings" scope(IntegrationsWrite), "Change the tenant's settings.", Some("SettingsPatch") => 200 Some("SettingsView"), &[];
+        GET "/v1/templates" scope(IntegrationsRead), "List the templates, the ready-made ones included.", None => 200 Some("TemplateList"), &[];
+        POST "/v1/templates" scope(IntegrationsWrite), "Create a template.", Some("TemplateBody") => 201 Some("TemplateView"), &[];
+        GET "/v1/templates/{id}" scope(IntegrationsRead), "Read one template.", None => 200 Some("TemplateView"), &[];
+        PUT "/v1/templates/{id}" scope(IntegrationsWrite), "Make a new version of a template.", Some("TemplateBody") => 200 Some("TemplateView"), &[];
+        DELETE "/v1/templates/{id}" scope(IntegrationsWrite), "Delete a template; accepted deliveries keep their version.", None => 204 None, &[];
+        GET "/v1/audit" scope(AuditRead), "The audit trail, oldest first.", None => 200 Some("AuditList"), PAGE;
+    }
+    "preflight" {
+        POST "/v1/preflight" scope(CampaignsPreflight), "Ask whether a campaign may go; every failing reason is told.", Some("PreflightRequest") => 200 Some("PreflightAnswer"), &[];
+    }
+    "enqueue" {
+        POST "/v1/campaigns/{id}/deliveries" scope(CampaignsSend), "Send to up to 1,000 recipients. Safe to repeat with the same `Idempotency-Key`.", Some("SendRequest") => 202 Some("SendAccepted"), &[];
+    }
+    "deliveries" {
+        GET "/v1/campaigns" scope(CampaignsRead), "List the campaigns.", None => 200 Some("CampaignList"), PAGE;
+        GET "/v1/campaigns/{id}" scope(CampaignsRead), "A campaign with its live totals.", None => 200 Some("CampaignView"), &[];
+        GET "/v1/campaigns/{id}/deliveries" scope(CampaignsRead), "List a campaign's deliveries.", None => 200 Some("DeliveryList"), DELIVERIES;
+        GET "/v1/campaigns/{id}/deliveries/{delivery_id}" scope(CampaignsRead), "One delivery with all its attempts.", None => 200 Some("DeliveryView"), &[];
+        GET "/v1/campaigns/{id}/errors.csv" scope(CampaignsRead), "What failed, as CSV.", None => 200 None, &[];
+        POST "/v1/campaigns/{id}/resend" scope(CampaignsSend), "Queue what failed again; what was sent stays sent.", Some("ResendRequest") => 202 Some("ResendAnswer"), &[];
+        POST "/v1/campaigns/{id}/pause" scope(CampaignsSend), "Hold what is not sent yet.", None => 200 Some("CampaignView"), &[];
+        POST "/v1/campaigns/{id}/resume" scope(CampaignsSend), "Go on with what was held.", None => 200 Some("CampaignView"), &[];
+        POST "/v1/campaigns/{id}/cancel" scope(CampaignsSend), "Never send what is not sent yet.", None => 200 Some("CampaignView"), &[];
+    }
+    "keys" {
+        GET "/v1/keys" scope(KeysRead), "List the API keys.", None => 200 Some("KeyList"), &[];
+        POST "/v1/keys" scope(KeysWrite), "Create an API key; its secret is shown once.", Some("KeyCreate") => 201 Some("KeyCreated"), &[];
+        GET "/v1/keys/{id}" scope(KeysRead), "Read one API key.", None => 200 Some("KeyView"), &[];
+        DELETE "/v1/keys/{id}" scope(KeysWrite), "Revoke an API key; it stops working within 60 seconds.", None => 204 None, &[];
+    }
+    "tenants" {
+        GET "/v1/tenants" Operator, "List the tenants.", None => 200 Some("TenantList"), PAGE;
+        POST "/v1/tenants" Operator, "Create a tenant.", Some("TenantCreate") => 201 Some("TenantView"), &[];
+    }
+}

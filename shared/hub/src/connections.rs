@@ -1,0 +1,141 @@
+//! Opening a tenant's connection to its provider: stored settings, opened secrets, guarded network. And testing it.
+
+use crate::{
+    expiring::Expiring,
+    sender::{Line, Lines},
+};
+use domain::{
+    failure::{Failure, FailureKind},
+    health::TestReport,
+    ids::{IntegrationId, TenantId},
+    integration::{Config, Integration},
+    secret::Secrets,
+    tenant::TenantScope,
+    time::{Clock, MINUTE_MS, Timestamp},
+};
+use guard::Guard;
+use providers::{Connection, Endpoints, Outgoing};
+use runtime::{
+    lazy::Lazy,
+    vault::{Kms, Vault, VaultError},
+};
+use std::{sync::Arc, time::Duration};
+use store::Integrations;
+
+/// The longest a test recipe may take, in milliseconds.
+pub const TEST_TIMEOUT_MS: u64 = 10_000;
+
+/// How long an idle line to a provider is kept, in milliseconds.
+const LINE_TTL_MS: i64 = 5 * MINUTE_MS;
+
+/// Connections of any tenant's integrations, kept open while their settings stay the same.
+pub struct Connections<S, K> {
+    store: Lazy<S>,
+    vault: Arc<Vault<K>>,
+    guard: Arc<Guard>,
+    endpoints: Endpoints,
+    clock: Arc<dyn Clock>,
+    // The revision is part of the key: a change of settings or secrets opens a new line.
+    open: Expiring<(TenantId, IntegrationId, u64), Arc<Connection>>,
+}
+
+impl<S: Integrations, K: Kms> Connections<S, K> {
+    /// Connections over the given store and vault, through `guard`.
+    pub fn new(
+        store: Lazy<S>,
+        vault: Arc<Vault<K>>,
+        guard: Arc<Guard>,
+        endpoints: Endpoints,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { store, vault, guard, endpoints, clock, open: Expiring::new(LINE_TTL_MS) }
+    }
+
+    /// The stored secrets of an integration, in the version that serves.
+    pub async fn secrets(&self, scope: &TenantScope, integration: &Integration) -> Result<Arc<Secrets>, Failure> {
+        let version = integration.secret_version;
+        if version == 0 {
+            return Ok(Arc::default());
+        }
+        let unavailable = |why: String| Failure::new(FailureKind::Transient { after_ms: None }, "provider_error", &why);
+        let unreadable = || Failure::new(FailureKind::Unauthorized, "secret_unreadable", "");
+        let sealed = self
+            .store
+            .secret(scope, &integration.id, version)
+            .await
+            .map_err(|error| unavailable(error.to_string()))?
+            .ok_or_else(unreadable)?;
+        self.vault.open(scope, &integration.id, version, &sealed).await.map_err(|error| match error {
+            VaultError::Unavailable(why) => unavailable(why),
+            VaultError::Unreadable(_) => unreadable(),
+        })
+    }
+
+    /// Runs the test recipe over the given settings and secrets. Nothing is stored.
+    pub async fn try_out(&self, provider: domain::channel::Provider, config: &Config, secrets: &Secrets) -> TestReport {
+        let started = self.clock.now();
+        let recipe = async {
+            Connection::open(provider, config, secrets, Arc::clone(&self.guard), &self.endpoints)?.test().await
+        };
+        let result = tokio::time::timeout(Duration::from_millis(TEST_TIMEOUT_MS), recipe).await;
+        // A test sends nothing, so there is no doubt about a message, as the code `timeout` would have it.
+        let too_slow = || {
+            let words = format!("no answer within {} s", TEST_TIMEOUT_MS / 1_000);
+            Failure::new(FailureKind::Transient { after_ms: None }, "unreachable", &words)
+        };
+        self.report(started, result.unwrap_or_else(|_| Err(too_slow())))
+    }
+
+    /// Runs the test recipe of a saved integration. Nothing is stored. An error means that it could not be run for the
+    /// moment, because our own store or key service is away: that says nothing about the integration.
+    pub async fn test(&self, scope: &TenantScope, integration: &Integration) -> Result<TestReport, Failure> {
+        let started = self.clock.now();
+        match self.secrets(scope, integration).await {
+            Ok(secrets) => Ok(self.try_out(integration.provider, &integration.config, &secrets).await),
+            Err(failure) if matches!(failure.kind, FailureKind::Transient { .. }) => Err(failure),
+            Err(failure) => Ok(self.report(started, Err(failure))),
+        }
+    }
+
+    fn report(&self, started: Timestamp, result: Result<String, Failure>) -> TestReport {
+        let now = self.clock.now();
+        let latency_ms = u64::try_from(now.since_ms(started)).unwrap_or(0);
+        match result {
+            Ok(detail) => TestReport::passed(&detail, latency_ms, now),
+            Err(failure) => TestReport::failed(&failure, latency_ms, now),
+        }
+    }
+}
+
+impl<S: Integrations, K: Kms> Lines for Connections<S, K> {
+    type Line = Connection;
+
+    async fn open(&self, scope: &TenantScope, integration: &Integration) -> Result<Arc<Connection>, Failure> {
+        let key = (scope.tenant().clone(), integration.id.clone(), integration.rev);
+        let now = self.clock.now();
+        if let Some(connection) = self.open.get(&key, now) {
+            return Ok(connection);
+        }
+        let secrets = self.secrets(scope, integration).await?;
+        let guard = Arc::clone(&self.guard);
+        let connection =
+            Arc::new(Connection::open(integration.provider, &integration.config, &secrets, guard, &self.endpoints)?);
+        self.open.put(key, Arc::clone(&connection), now);
+        Ok(connection)
+    }
+
+    fn forget(&self, scope: &TenantScope, integration: &Integration) {
+        self.open.forget(&(scope.tenant().clone(), integration.id.clone(), integration.rev));
+        self.vault.forget(scope, &integration.id);
+    }
+}
+
+impl Line for Connection {
+    async fn send(&self, outgoing: &Outgoing<'_>) -> Result<Option<String>, Failure> {
+        Self::send(self, outgoing).await
+    }
+
+    fn concurrency(&self) -> usize {
+        Self::concurrency(self)
+    }
+}

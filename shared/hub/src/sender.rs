@@ -1,0 +1,497 @@
+//! What a sender does with one bundle, from claim to result. Every sender function runs exactly this; only the provider
+//! differs.
+//!
+//! ```text
+//! claim -> may it go? -> lease slots -> recipients, content, connection -> send each -> finish in one write -> queue what goes on
+//! ```
+//!
+//! Nothing is acknowledged before it is durable: as long as [`Sender::deliver`] has not returned [`sqs::Outcome::Done`], the
+//! queue keeps the message, and a claim that is never finished runs out after its lease.
+
+use crate::{
+    content::{Source, Templates},
+    expiring::Expiring,
+    leases::Leases,
+};
+use domain::{
+    bundle::{Bundle, BundleId, ClaimRefusal, Envelope, FinishRules, Outcome, Payload, Recipient},
+    campaign::CampaignState,
+    channel::{OnUnknown, ProviderClass},
+    failure::{Failure, FailureKind},
+    ids::{CampaignId, IntegrationId, RequestId, TenantId},
+    integration::Integration,
+    rate::Lease,
+    tenant::TenantScope,
+    time::{Clock, SECOND_MS, Timestamp},
+};
+use futures::StreamExt;
+use providers::Outgoing;
+use runtime::{
+    lazy::Lazy,
+    queue::{BundleMessage, DELAY_MAX_S, Queues},
+    sqs,
+};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+use store::{ClaimError, Claimed, HeldFor, Store, StoreError};
+
+/// How long a sender trusts what it read of an integration or a campaign, in milliseconds. So this is how long after a
+/// disable, pause or cancel a last message may still go.
+pub const TRUST_MS: i64 = 2 * SECOND_MS;
+
+/// A member that is not sent this long before the function's end is left for another run, in milliseconds: the longest
+/// a provider may take, and time to write the results.
+pub const RESERVE_MS: i64 = 15 * SECOND_MS;
+
+/// How long a message rests when the store is away, in seconds.
+const STORE_PAUSE_S: u32 = 5;
+
+/// How often the results are written before the bundle is left to its lease.
+const FINISH_TRIES: u32 = 4;
+
+/// Opens lines to providers. The real one is [`crate::connections::Connections`]; tests script their own.
+pub trait Lines: Send + Sync {
+    /// An open line.
+    type Line: Line;
+
+    /// The line of an integration, kept open between bundles while its settings stay the same.
+    fn open(
+        &self,
+        scope: &TenantScope,
+        integration: &Integration,
+    ) -> impl Future<Output = Result<Arc<Self::Line>, Failure>> + Send;
+
+    /// Forgets the line and the secrets it was opened with.
+    fn forget(&self, scope: &TenantScope, integration: &Integration);
+}
+
+impl<S: Store, Q: Queues, L: Lines> sqs::Consumer for Sender<S, Q, L> {
+    type Message = BundleMessage;
+
+    async fn handle(&self, message: BundleMessage, received: &sqs::Received) -> sqs::Outcome {
+        self.deliver(&message, received.deadline).await
+    }
+}
+
+/// A line to a provider.
+pub trait Line: Send + Sync {
+    /// Hands one message over; the provider's own id of it on success.
+    fn send(&self, outgoing: &Outgoing<'_>) -> impl Future<Output = Result<Option<String>, Failure>> + Send;
+
+    /// How many messages it takes at once.
+    fn concurrency(&self) -> usize;
+}
+
+/// One sender function's state between messages.
+pub struct Sender<S, Q, L> {
+    store: Lazy<S>,
+    queues: Q,
+    lines: L,
+    clock: Arc<dyn Clock>,
+    jitter: fn() -> f64,
+    leases: Leases<S>,
+    templates: Templates<S>,
+    integrations: Expiring<(TenantId, IntegrationId), Arc<Integration>>,
+    campaigns: Expiring<(TenantId, CampaignId), CampaignState>,
+    envelopes: Expiring<(TenantId, CampaignId, RequestId), Envelope>,
+}
+
+/// May the bundle go, and if not, what then?
+enum Verdict {
+    Go(Arc<Integration>),
+    Hold(HeldFor),
+    Cancel,
+}
+
+impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
+    /// A sender over the given store, queues, lines and clock; `jitter` draws from -1..=1.
+    pub fn new(store: Lazy<S>, queues: Q, lines: L, clock: Arc<dyn Clock>, jitter: fn() -> f64) -> Self {
+        Self {
+            leases: Leases::new(store.clone()),
+            templates: Templates::new(store.clone()),
+            store,
+            queues,
+            lines,
+            clock,
+            jitter,
+            integrations: Expiring::new(TRUST_MS),
+            campaigns: Expiring::new(TRUST_MS),
+            envelopes: Expiring::new(domain::time::HOUR_MS),
+        }
+    }
+
+    /// Delivers the bundle that a queue message names. `deadline` is when the function is killed.
+    pub async fn deliver(&self, message: &BundleMessage, deadline: Timestamp) -> sqs::Outcome {
+        let (scope, now) = (&message.scope, self.clock.now());
+        let claimed = match self.store.claim(scope, &message.campaign, &message.bundle, now).await {
+            Ok(claimed) => claimed,
+            Err(ClaimError::Gone) => {
+                tracing::error!(bundle = %message.bundle, "a queued bundle does not exist");
+                return sqs::Outcome::Done;
+            }
+            Err(ClaimError::Refused(ClaimRefusal::Settled | ClaimRefusal::Held)) => return sqs::Outcome::Done,
+            Err(ClaimError::Refused(ClaimRefusal::Busy(at) | ClaimRefusal::NotDue(at))) => {
+                return sqs::Outcome::Later { after_s: seconds_until(at, now) };
+            }
+            Err(ClaimError::Store(error)) => return unavailable(&error),
+        };
+        match self.carry_on(scope, claimed, deadline).await {
+            // On a conflict somebody else has claimed it since: the result is theirs to write.
+            Ok(()) | Err(StoreError::Conflict) => sqs::Outcome::Done,
+            Err(error) => unavailable(&error),
+        }
+    }
+
+    /// From a claim to its end. An error leaves the claim to its lease.
+    async fn carry_on(&self, scope: &TenantScope, claimed: Claimed, deadline: Timestamp) -> Result<(), StoreError> {
+        let bundle = &claimed.bundle;
+        let integration = match self.verdict(scope, bundle).await? {
+            Verdict::Go(integration) => integration,
+            Verdict::Cancel => return self.store.cancel(scope, bundle).await,
+            Verdict::Hold(held_for) => return self.hold(scope, bundle, &held_for).await,
+        };
+        let blind = integration.provider.class() == ProviderClass::Blind;
+        if claimed.interrupted && blind && integration.on_unknown == OnUnknown::Hold {
+            let failure = Failure::new(FailureKind::Unknown, "interrupted", "");
+            let outcomes = bundle.members.iter().map(|_| Outcome::Failed(failure.clone())).collect();
+            return self.finish(scope, claimed.bundle, &integration, outcomes).await;
+        }
+        let wanted = u32::try_from(bundle.members.len()).unwrap_or(u32::MAX);
+        let now = self.clock.now();
+        match self.leases.lease(scope, &integration.id, integration.limits, wanted, now).await? {
+            Lease::Wait { until } => self.put_back(scope, bundle, until).await,
+            Lease::Granted { count, start, spacing_us, rest_at, .. } => {
+                let slots = Slots { count: count as usize, start, spacing_us, rest_at, deadline };
+                let outcomes = self.send_all(scope, &claimed, &integration, slots).await?;
+                self.finish(scope, claimed.bundle, &integration, outcomes).await
+            }
+        }
+    }
+
+    async fn verdict(&self, scope: &TenantScope, bundle: &Bundle) -> Result<Verdict, StoreError> {
+        let (campaign, integration) = futures::future::try_join(
+            self.campaign_state(scope, &bundle.campaign, false),
+            self.integration(scope, &bundle.integration, false),
+        )
+        .await?;
+        Ok(match (campaign, integration) {
+            (CampaignState::Cancelled, _) | (_, None) => Verdict::Cancel,
+            (CampaignState::Paused, _) => Verdict::Hold(HeldFor::Campaign(bundle.campaign.clone())),
+            (CampaignState::Active, Some(integration)) if integration.deleted_at.is_some() => Verdict::Cancel,
+            (CampaignState::Active, Some(integration)) if !integration.enabled => {
+                Verdict::Hold(HeldFor::Integration(integration.id.clone()))
+            }
+            (CampaignState::Active, Some(integration)) => Verdict::Go(integration),
+        })
+    }
+
+    async fn campaign_state(
+        &self,
+        scope: &TenantScope,
+        id: &CampaignId,
+        fresh: bool,
+    ) -> Result<CampaignState, StoreError> {
+        let (key, now) = ((scope.tenant().clone(), id.clone()), self.clock.now());
+        if let Some(state) = self.campaigns.get(&key, now).filter(|_| !fresh) {
+            return Ok(state);
+        }
+        let state = self.store.campaign(scope, id).await?.map(|campaign| campaign.state).unwrap_or_default();
+        self.campaigns.put(key, state, now);
+        Ok(state)
+    }
+
+    async fn integration(
+        &self,
+        scope: &TenantScope,
+        id: &IntegrationId,
+        fresh: bool,
+    ) -> Result<Option<Arc<Integration>>, StoreError> {
+        let (key, now) = ((scope.tenant().clone(), id.clone()), self.clock.now());
+        if let Some(integration) = self.integrations.get(&key, now).filter(|_| !fresh) {
+            return Ok(Some(integration));
+        }
+        let integration = self.store.integration(scope, id).await?.map(Arc::new);
+        if let Some(integration) = &integration {
+            self.integrations.put(key, Arc::clone(integration), now);
+        }
+        Ok(integration)
+    }
+
+    /// Holds the bundle, then looks again: what it waits for may have happened just before the hold was written, in
+    /// which case the release that came with it has not seen this bundle.
+    async fn hold(&self, scope: &TenantScope, bundle: &Bundle, held_for: &HeldFor) -> Result<(), StoreError> {
+        self.store.hold(scope, bundle, held_for).await?;
+        let still = match held_for {
+            HeldFor::Campaign(id) => self.campaign_state(scope, id, true).await? == CampaignState::Paused,
+            HeldFor::Integration(id) => {
+                self.integration(scope, id, true).await?.is_some_and(|it| it.deleted_at.is_none() && !it.enabled)
+            }
+        };
+        if still {
+            return Ok(());
+        }
+        crate::release::one(&*self.store, &self.queues, scope, bundle, self.clock.now()).await
+    }
+
+    async fn put_back(&self, scope: &TenantScope, bundle: &Bundle, due: Timestamp) -> Result<(), StoreError> {
+        let delay_s = delay_s(due, self.clock.now());
+        self.store.put_back(scope, bundle, due, delay_s.is_some()).await?;
+        if let Some(delay_s) = delay_s {
+            crate::dispatch::queue(&self.queues, scope, bundle, delay_s).await;
+        }
+        Ok(())
+    }
+
+    /// Writes the results and queues what goes on. A write whose answer was lost is repeated, and then finds its own
+    /// work done.
+    async fn finish(
+        &self,
+        scope: &TenantScope,
+        mut bundle: Bundle,
+        integration: &Integration,
+        outcomes: Vec<Outcome>,
+    ) -> Result<(), StoreError> {
+        let rules = FinishRules {
+            retry_policy: integration.retry_policy,
+            on_unknown: integration.on_unknown,
+            jitter: (self.jitter)(),
+        };
+        let now = self.clock.now();
+        let next = bundle.finish(outcomes, rules, now);
+        let delay_s = next.as_ref().and_then(|next| delay_s(next.due, now));
+        let mut unsure = false;
+        for attempt in 1.. {
+            match self.store.finish(scope, &bundle, next.as_ref(), delay_s.is_some()).await {
+                Ok(()) => break,
+                Err(StoreError::Conflict) if unsure && self.finished_as(scope, &bundle).await? => break,
+                Err(StoreError::Unavailable(why)) if attempt < FINISH_TRIES => {
+                    tracing::warn!(bundle = %bundle.id, why, "writing the results is tried again");
+                    unsure = true;
+                    tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some((next, delay_s)) = next.as_ref().zip(delay_s) {
+            crate::dispatch::queue(&self.queues, scope, next, delay_s).await;
+        }
+        Ok(())
+    }
+
+    async fn finished_as(&self, scope: &TenantScope, bundle: &Bundle) -> Result<bool, StoreError> {
+        let origin = BundleId { generation: 0, ..bundle.id.clone() };
+        let stored = self.store.generations(scope, &bundle.campaign, &origin).await?;
+        Ok(stored.iter().any(|it| it.id == bundle.id && it.fence == bundle.fence && it.state == bundle.state))
+    }
+
+    /// Sends every member that has a slot; one outcome for each member, in order.
+    async fn send_all(
+        &self,
+        scope: &TenantScope,
+        claimed: &Claimed,
+        integration: &Arc<Integration>,
+        slots: Slots,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let bundle = &claimed.bundle;
+        let all = |failure: Failure| Ok(bundle.members.iter().map(|_| Outcome::Failed(failure.clone())).collect());
+        let poison = |what: &str| Failure::new(FailureKind::Permanent, "poison", what);
+        let (envelope, payload) = if let Some((envelope, payload)) = &claimed.inline {
+            (envelope.clone(), Some(payload.clone()))
+        } else {
+            let (envelope, payload) = futures::future::try_join(
+                self.envelope(scope, bundle),
+                self.store.payload(scope, &bundle.campaign, &bundle.id),
+            )
+            .await?;
+            let Some(envelope) = envelope else { return all(poison("the request's header is missing")) };
+            (envelope, payload)
+        };
+        let Some(payload) = payload else { return all(poison("the recipients are missing")) };
+        let Some(source) = self.templates.source(scope, envelope.content, self.clock.now()).await? else {
+            return all(Failure::new(FailureKind::Permanent, "template_failed", "the template does not exist"));
+        };
+        let line = match self.lines.open(scope, integration).await {
+            Ok(line) => line,
+            Err(failure) => return all(failure),
+        };
+        let run = Run { sender: self, scope, bundle, integration, payload: &payload, source: &source, slots };
+        Ok(run.send(line).await)
+    }
+
+    async fn envelope(&self, scope: &TenantScope, bundle: &Bundle) -> Result<Option<Envelope>, StoreError> {
+        let request = &bundle.id.request;
+        let key = (scope.tenant().clone(), bundle.campaign.clone(), request.clone());
+        let now = self.clock.now();
+        if let Some(envelope) = self.envelopes.get(&key, now) {
+            return Ok(Some(envelope));
+        }
+        let envelope = self.store.request(scope, &bundle.campaign, request).await?.map(|request| request.envelope);
+        if let Some(envelope) = &envelope {
+            self.envelopes.put(key, envelope.clone(), now);
+        }
+        Ok(envelope)
+    }
+}
+
+/// What was leased for a bundle, and until when there is time to use it.
+#[derive(Clone, Copy)]
+struct Slots {
+    count: usize,
+    start: Timestamp,
+    spacing_us: i64,
+    rest_at: Timestamp,
+    deadline: Timestamp,
+}
+
+/// One bundle on its way through its provider.
+struct Run<'r, S, Q, L> {
+    sender: &'r Sender<S, Q, L>,
+    scope: &'r TenantScope,
+    bundle: &'r Bundle,
+    integration: &'r Arc<Integration>,
+    payload: &'r Payload,
+    source: &'r Source,
+    slots: Slots,
+}
+
+impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
+    async fn send(&self, line: Arc<L::Line>) -> Vec<Outcome> {
+        // Set by the first 429: nobody sends before it.
+        let silence = AtomicI64::new(0);
+        // Set by the first refused login: one fresh look at the secret for the whole bundle.
+        let refreshed = AtomicBool::new(false);
+        let concurrency = line.concurrency().max(1);
+        let line = tokio::sync::RwLock::new(line);
+        // Owned members: a borrowed closure argument would keep the future from being `Send`.
+        futures::stream::iter(self.bundle.members.clone().into_iter().enumerate())
+            .map(|(index, member)| self.send_one(index, member, &line, &silence, &refreshed))
+            .buffered(concurrency)
+            .collect()
+            .await
+    }
+
+    async fn send_one(
+        &self,
+        index: usize,
+        member: u16,
+        line: &tokio::sync::RwLock<Arc<L::Line>>,
+        silence: &AtomicI64,
+        refreshed: &AtomicBool,
+    ) -> Outcome {
+        if index >= self.slots.count {
+            return Outcome::Deferred { until: self.slots.rest_at };
+        }
+        let Some(recipient) = self.payload.recipients.get(usize::from(member)) else {
+            return Outcome::Failed(Failure::new(FailureKind::Permanent, "poison", "the recipient is missing"));
+        };
+        self.await_slot(index).await;
+        let now = self.sender.clock.now();
+        let quiet_until = Timestamp(silence.load(Ordering::Relaxed));
+        if quiet_until > now {
+            return Outcome::Deferred { until: quiet_until };
+        }
+        if self.slots.deadline.since_ms(now) < RESERVE_MS {
+            return Outcome::Deferred { until: now };
+        }
+        let held = Arc::clone(&*line.read().await);
+        match self.hand_over(&held, member, recipient).await {
+            Err(Failure { kind: FailureKind::Unauthorized, .. }) if self.refresh(line, refreshed).await => {
+                let fresh = Arc::clone(&*line.read().await);
+                self.outcome(self.hand_over(&fresh, member, recipient).await, silence).await
+            }
+            result => self.outcome(result, silence).await,
+        }
+    }
+
+    /// Waits for the slot that was leased for this member.
+    async fn await_slot(&self, index: usize) {
+        let offset_ms = self.slots.spacing_us * i64::try_from(index).unwrap_or(0) / 1_000;
+        let wait_ms = self.slots.start.plus_ms(offset_ms).since_ms(self.sender.clock.now());
+        if let Ok(wait_ms @ 1..) = u64::try_from(wait_ms) {
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        }
+    }
+
+    async fn hand_over(&self, line: &L::Line, member: u16, recipient: &Recipient) -> Result<Option<String>, Failure> {
+        let message = self
+            .source
+            .render(recipient)
+            .map_err(|error| Failure::new(FailureKind::Permanent, "template_failed", &error.to_string()))?;
+        let outgoing = Outgoing {
+            delivery: &self.bundle.id.delivery(member),
+            address: &recipient.address,
+            locale: recipient.locale,
+            message: &message,
+        };
+        line.send(&outgoing).await
+    }
+
+    /// After a refused login: were the secrets rotated meanwhile? Opens a new line with what is stored now, once for the
+    /// bundle. False when that was done before and did not help.
+    async fn refresh(&self, line: &tokio::sync::RwLock<Arc<L::Line>>, refreshed: &AtomicBool) -> bool {
+        // Whoever comes second waits for the first one's new line.
+        let mut line = line.write().await;
+        if refreshed.swap(true, Ordering::Relaxed) {
+            return true;
+        }
+        self.sender.lines.forget(self.scope, self.integration);
+        let fresh = self.sender.integration(self.scope, &self.integration.id, true).await;
+        let Ok(Some(integration)) = fresh else { return false };
+        match self.sender.lines.open(self.scope, &integration).await {
+            Ok(opened) => {
+                *line = opened;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    async fn outcome(&self, result: Result<Option<String>, Failure>, silence: &AtomicI64) -> Outcome {
+        let failure = match result {
+            Ok(provider_id) => return Outcome::Sent { provider_id },
+            Err(failure) => failure,
+        };
+        if let FailureKind::Throttled { after_ms } = failure.kind {
+            let now = self.sender.clock.now();
+            let after_ms = after_ms.unwrap_or(SECOND_MS).min(domain::retry::RETRY_AFTER_CAP_MS);
+            let until = now.plus_ms(after_ms);
+            if silence.fetch_max(until.0, Ordering::Relaxed) < now.0 {
+                let paused = self.sender.leases.pause(self.scope, &self.integration.id, until, now).await;
+                if let Err(error) = paused {
+                    tracing::warn!(integration = %self.integration.id, %error, "the pause is known to this sender only");
+                }
+            }
+        }
+        Outcome::Failed(failure)
+    }
+}
+
+/// The store is away: back to the queue for a moment.
+fn unavailable(error: &StoreError) -> sqs::Outcome {
+    tracing::warn!(%error, "a bundle goes back to its queue");
+    sqs::Outcome::Later { after_s: STORE_PAUSE_S }
+}
+
+/// Whole seconds from `now` to `until`, rounded up, at least 1.
+fn seconds_until(until: Timestamp, now: Timestamp) -> u32 {
+    let seconds = (until.since_ms(now) + SECOND_MS - 1) / SECOND_MS;
+    u32::try_from(seconds.max(1)).unwrap_or(u32::MAX)
+}
+
+/// The queue's delay for something due then; `None` when that is further off than a queue can delay, so that the
+/// sweeper has to queue it.
+fn delay_s(due: Timestamp, now: Timestamp) -> Option<u32> {
+    if due <= now {
+        return Some(0);
+    }
+    Some(seconds_until(due, now)).filter(|seconds| *seconds <= DELAY_MAX_S)
+}
+
+#[cfg(test)]
+mod tests;

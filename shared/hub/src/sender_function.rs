@@ -1,0 +1,39 @@
+//! A sender function's wiring. Every channel has a function of its own, so that one channel's trouble never holds up
+//! another, and all are wired alike.
+
+use crate::{
+    connections::Connections,
+    sender::{RESERVE_MS, Sender},
+};
+use domain::{channel::Channel, time::Clock};
+use guard::{Egress, Guard};
+use providers::Endpoints;
+use runtime::{
+    clock::SystemClock,
+    entropy, env,
+    function::Function,
+    queue::{Queue, SqsQueues},
+    sqs::{self, Pace},
+    vault::{AwsKms, Vault},
+};
+use std::sync::Arc;
+
+/// How many bundles of one batch are worked on at the same time: all of them.
+const CONCURRENCY: usize = 10;
+
+/// Serves the queue of `channel` until Lambda ends the process.
+pub async fn run(service: &str, channel: Channel) -> Result<(), runtime::Error> {
+    let function = Function::start(service)?;
+    let [kms_key_arn, slack_api] = env::required(["KMS_KEY_ARN", "SLACK_API_URL"])?;
+    let egress = Egress::parse(&env::optional("EGRESS_ALLOW").unwrap_or_default())?;
+    let queue = Queue::Channel(channel);
+    let queues = SqsQueues::from_env(function.aws.clone(), &[queue])?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = function.aws.lazy_store();
+    let vault = Arc::new(Vault::new(AwsKms::new(function.aws.clone(), kms_key_arn), Arc::clone(&clock)));
+    let guard = Arc::new(Guard::new(egress));
+    let lines = Connections::new(store.clone(), vault, guard, Endpoints { slack_api }, Arc::clone(&clock));
+    let sender = Sender::new(store, queues.clone(), lines, clock, entropy::jitter);
+    let pace = Pace { concurrency: CONCURRENCY, begin_within_ms: RESERVE_MS };
+    sqs::run(function, queue, queues, SystemClock, pace, sender).await
+}
