@@ -2,6 +2,8 @@
 
 mod accept;
 mod handler;
+#[cfg(test)]
+mod tests;
 
 use handler::Hub;
 use runtime::{clock::SystemClock, function::Function, queue::SqsQueues};

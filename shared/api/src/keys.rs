@@ -4,6 +4,7 @@ use domain::{
     ids::KeyId,
     key::{ApiKey, KeyRecord},
     principal::Grant,
+    time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -56,8 +57,8 @@ impl From<&KeyRecord> for KeyView {
             name: record.name.clone(),
             scopes: record.grants.clone(),
             created_at: record.created_at.to_rfc3339(),
-            expires_at: record.expires_at.map(|at| at.to_rfc3339()),
-            revoked_at: record.revoked_at.map(|at| at.to_rfc3339()),
+            expires_at: record.expires_at.map(Timestamp::to_rfc3339),
+            revoked_at: record.revoked_at.map(Timestamp::to_rfc3339),
         }
     }
 }

@@ -504,7 +504,8 @@ async fn limits_are_kept_over_all_bundles_and_nothing_is_dropped() {
     for pair in calls.windows(2) {
         assert!(pair[1].1.since_ms(pair[0].1) >= 499, "{calls:?}");
     }
-    let rate = stage.store.rate(&stage.scope, &stage.integration.lock().unwrap().id.clone()).await.unwrap();
+    let id = stage.integration.lock().unwrap().id.clone();
+    let rate = stage.store.rate(&stage.scope, &id).await.unwrap();
     assert_eq!(rate.hour_used, 7);
     let waiting = stage.statuses().await.into_iter().filter(|status| *status == DeliveryStatus::Queued).count();
     assert_eq!(waiting, 2);
