@@ -1,6 +1,8 @@
 //! Says whether a campaign may go, and if not, every reason. See [`handler`].
 
 mod handler;
+#[cfg(test)]
+mod tests;
 
 use handler::Hub;
 use runtime::{clock::SystemClock, function::Function};

@@ -1,0 +1,65 @@
+//! The function as its callers see it, over the in-memory store.
+
+use crate::handler::{Hub, router};
+use axum::http::Method;
+use domain::time::ManualClock;
+use runtime::{
+    http::App,
+    lazy::Lazy,
+    testing::{START, call, key_of},
+};
+use serde_json::json;
+use std::sync::Arc;
+use store::memory::MemoryStore;
+
+fn app() -> App {
+    let hub = Hub { store: Lazy::ready(MemoryStore::default()), clock: ManualClock::at(START) };
+    App::new(router(Arc::new(hub)))
+}
+
+#[tokio::test]
+async fn a_tenant_without_integrations_is_told_so_and_what_else_is_missing() {
+    let body = json!({
+        "campaign_id": "spring", "channel": "email", "sandbox": true,
+        "recipients": [{"user_id": "u1", "address": "sara@example.com"}],
+        "template": {"id": "trunkline.email.invitation"},
+    });
+    let answered = call(&app(), &key_of("acme", "campaigns:preflight"), Method::POST, "/v1/preflight", body).await;
+    assert_eq!((answered.status, answered.body["ready"].as_bool()), (200, Some(false)));
+    let failing: Vec<_> = answered.body["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["status"] == "fail")
+        .map(|check| (check["check"].as_str().unwrap(), check["code"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        failing,
+        [
+            ("settings", "not_configured"),
+            ("capability", "missing_scope"),
+            ("sandbox", "no_sandbox_recipients"),
+            ("template", "template_failed"),
+        ]
+    );
+    let template = answered.body["checks"].as_array().unwrap().last().unwrap();
+    assert!(template["reason"].as_str().unwrap().contains("the variable `campaign` has no value"), "{template}");
+}
+
+#[tokio::test]
+async fn a_sample_larger_than_a_request_is_refused() {
+    let recipients: Vec<_> =
+        (0..1_001).map(|n| json!({"user_id": format!("u{n}"), "address": "a@b.example"})).collect();
+    let body = json!({"campaign_id": "spring", "channel": "email", "recipients": recipients});
+    let answered = call(&app(), &key_of("acme", "*"), Method::POST, "/v1/preflight", body).await;
+    assert_eq!((answered.status, answered.body["errors"][0]["field"].as_str()), (422, Some("recipients")));
+}
+
+#[tokio::test]
+async fn every_route_of_this_function_is_answered() {
+    for route in api::routes::ROUTES.iter().filter(|route| route.function == "preflight") {
+        let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+        let answered = call(&app(), &key_of("acme", "*"), method, route.path, json!({})).await;
+        assert!(!matches!(answered.status, 404 | 405), "{} {}", route.method, route.path);
+    }
+}
