@@ -11,7 +11,7 @@ fn guard(allow: &str) -> Guard {
 }
 
 fn not_allowed<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> bool {
-    matches!(outcome, Err(Refusal::NotAllowed(_) | Refusal::Port(_)))
+    outcome.is_err_and(|refusal| matches!(refusal, Refusal::NotAllowed(_) | Refusal::Port(_)))
 }
 
 /// Addresses through which a server could be made to speak to its own network.

@@ -67,7 +67,7 @@ fn certificate_words(fault: &CertificateError) -> String {
             let names = match fault {
                 CertificateError::NotValidForNameContext { expected, presented } => format!(
                     ": it is for {}, not for {}",
-                    if presented.is_empty() { "no name at all".to_owned() } else { presented.join(", ") },
+                    if presented.is_empty() { "no name at all".to_owned() } else { bare(presented).join(", ") },
                     expected.to_str()
                 ),
                 _ => String::new(),
@@ -88,4 +88,9 @@ fn certificate_words(fault: &CertificateError) -> String {
         }
         other => format!("the certificate was refused: {other}"),
     }
+}
+
+/// rustls writes a name as `DnsName("host")`: the host alone.
+fn bare(names: &[String]) -> Vec<&str> {
+    names.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect()
 }

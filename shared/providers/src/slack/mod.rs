@@ -7,6 +7,8 @@ mod classify;
 mod recipe;
 mod send;
 pub(crate) mod settings;
+#[cfg(test)]
+mod tests;
 
 use crate::{Endpoints, Outgoing};
 use domain::{

@@ -235,3 +235,127 @@ fn schema() -> Value {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::secret::Secret;
+    use guard::Egress;
+
+    const HOOK: &str = "https://hooks.slack.com/services/T0ABC/B0DEF/x1Y2z3";
+
+    fn faults(config: Value, secrets: &[&str]) -> Vec<(String, &'static str)> {
+        let secrets = secrets.iter().map(|name| (*name).to_owned()).collect();
+        let errors = validate(&self::config(config), &secrets).err().unwrap_or_default();
+        errors.into_iter().map(|error| (error.field, error.code)).collect()
+    }
+
+    fn config(value: Value) -> Config {
+        let Value::Object(config) = value else { panic!("{value} is not an object") };
+        config
+    }
+
+    #[test]
+    fn each_mode_needs_its_own_secret_and_no_other() {
+        assert_eq!(faults(json!({"mode": "bot_token"}), &["bot_token"]), []);
+        assert_eq!(faults(json!({"mode": "incoming_webhook"}), &["webhook_url"]), []);
+        assert_eq!(faults(json!({"mode": "bot_token"}), &[]), [("secrets.bot_token".to_owned(), "required")]);
+        assert_eq!(
+            faults(json!({"mode": "incoming_webhook"}), &["bot_token"]),
+            [("secrets.bot_token".to_owned(), "unknown_field"), ("secrets.webhook_url".to_owned(), "required")]
+        );
+    }
+
+    #[test]
+    fn every_fault_is_found_at_once() {
+        let config = json!({"mode": "webhook", "channel": "#general", "link_text": "x".repeat(76), "token": "x"});
+        let faults: BTreeSet<_> = faults(config, &[]).into_iter().collect();
+        let expected = [
+            ("config.channel", "invalid"),
+            ("config.link_text", "out_of_range"),
+            ("config.mode", "invalid"),
+            ("config.token", "unknown_field"),
+        ];
+        assert_eq!(faults, expected.map(|(field, code)| (field.to_owned(), code)).into());
+        assert_eq!(self::faults(json!({}), &[]), [("config.mode".to_owned(), "required")]);
+    }
+
+    #[test]
+    fn tokens_of_other_kinds_are_named() {
+        assert_eq!(check_token("xoxb-123-456-abc"), Ok(()));
+        for (token, words) in [
+            ("xoxp-123-456", "a user token"),
+            ("xapp-1-A1-2", "an app-level token"),
+            ("xoxe.xoxp-1-abc", "token rotation"),
+            ("xoxb-", "not a bot token"),
+            ("xoxb-123 456", "not a bot token"),
+            ("xoxb-123\r\nx: y", "not a bot token"),
+            ("", "not a bot token"),
+        ] {
+            let why = check_token(token).unwrap_err();
+            assert!(why.contains(words), "{why}");
+        }
+    }
+
+    #[test]
+    fn only_slacks_own_webhooks_are_taken_and_errors_do_not_repeat_them() {
+        let guard = Guard::new(Egress::default());
+        let check = |url: &str| {
+            let secrets = Secrets::from([("webhook_url".to_owned(), Secret::new(url.to_owned()))]);
+            validate_secrets(&config(json!({"mode": "incoming_webhook"})), &secrets, &guard)
+        };
+        assert_eq!(check(HOOK), []);
+        assert_eq!(check(&HOOK.replace("slack.com", "slack-gov.com")), []);
+        for url in [
+            HOOK.replace("https", "http"),
+            HOOK.replace("hooks.slack.com", "hooks.slack.com.evil.example"),
+            HOOK.replace("hooks.slack.com", "hooks.slack.com@evil.example"),
+            HOOK.replace("hooks.slack.com", "127.0.0.1"),
+            HOOK.replace("hooks.slack.com", "hooks.slack.com:444"),
+            HOOK.replace("/services", "/workflows"),
+            HOOK.replace("/T0ABC", "/X0ABC"),
+            HOOK.replace("/x1Y2z3", ""),
+            HOOK.replace("/x1Y2z3", "/x1/y"),
+            format!("{HOOK}?x=1"),
+            format!("{HOOK}#x"),
+            String::new(),
+        ] {
+            let errors = check(&url);
+            assert_eq!(errors.len(), 1, "{url}");
+            assert_eq!((errors[0].field.as_str(), errors[0].code), ("secrets.webhook_url", "invalid"));
+            assert!(!errors[0].message.contains("x1Y2z3"), "{}", errors[0].message);
+        }
+    }
+
+    #[test]
+    fn a_recipient_is_a_channel_or_person_that_the_mode_can_reach() {
+        let bot = config(json!({"mode": "bot_token"}));
+        let with_channel = config(json!({"mode": "bot_token", "channel": "C0MAIN"}));
+        let hook = config(json!({"mode": "incoming_webhook"}));
+        for good in ["C0123ABCD", "G0123ABCD", "D0123ABCD", "U0123ABCD", "W0123ABCD"] {
+            assert_eq!(check_address(&bot, good), Ok(()));
+        }
+        for bad in ["#general", "@sara", "general", "c0123", "C", "C0123-1", "sara@example.com", "default", ""] {
+            assert!(check_address(&bot, bad).is_err(), "{bad}");
+        }
+        assert_eq!(check_address(&with_channel, "default"), Ok(()));
+        assert_eq!(check_address(&hook, "default"), Ok(()));
+        assert!(check_address(&hook, "U0123ABCD").unwrap_err().contains("`default`"), "it would go to everybody");
+    }
+
+    #[test]
+    fn a_webhook_is_limited_as_slack_documents() {
+        assert_eq!(default_limits(&config(json!({"mode": "incoming_webhook"}))).per_second, Some(1));
+        assert_eq!(default_limits(&config(json!({"mode": "bot_token"}))), Limits::default());
+    }
+
+    #[test]
+    fn the_schema_knows_exactly_the_fields_that_are_read() {
+        let schema = schema();
+        let mut known: Vec<_> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let mut names = NAMES.to_vec();
+        known.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(known, names);
+    }
+}

@@ -9,6 +9,8 @@ mod recipe;
 mod send;
 mod session;
 pub(crate) mod settings;
+#[cfg(test)]
+mod tests;
 
 use crate::Outgoing;
 use domain::{

@@ -310,3 +310,161 @@ fn schema() -> Value {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::secret::Secret;
+    use guard::Egress;
+
+    fn validated(config: Value, secrets: &[&str]) -> Result<Value, Vec<(String, &'static str)>> {
+        let secrets = secrets.iter().map(|name| (*name).to_owned()).collect();
+        let Value::Object(config) = config else { panic!("{config} is not an object") };
+        validate(&config, &secrets)
+            .map(Value::Object)
+            .map_err(|errors| errors.into_iter().map(|error| (error.field, error.code)).collect())
+    }
+
+    fn faults(config: Value, secrets: &[&str]) -> Vec<(String, &'static str)> {
+        validated(config, secrets).unwrap_err()
+    }
+
+    #[test]
+    fn the_least_one_can_enter_is_completed() {
+        let config = validated(json!({"host": " SMTP.Example.com. ", "from_address": "news@example.com"}), &[]);
+        assert_eq!(
+            config.unwrap(),
+            json!({
+                "host": "smtp.example.com", "port": 587, "security": "starttls",
+                "from_address": "news@example.com", "timeout_s": 15
+            })
+        );
+    }
+
+    #[test]
+    fn validated_settings_stay_as_they_are() {
+        let config = json!({
+            "host": "smtp.example.com", "port": 465, "security": "tls", "username": "news", "from_name": "أكمي",
+            "from_address": "news@example.com", "reply_to": "help@example.com", "timeout_s": 20
+        });
+        assert_eq!(validated(config.clone(), &["password"]).unwrap(), config);
+    }
+
+    #[test]
+    fn port_and_security_complete_each_other() {
+        for (given, port, security) in [
+            (json!({"port": 465}), 465, "tls"),
+            (json!({"security": "tls"}), 465, "tls"),
+            (json!({"port": 2525}), 2525, "starttls"),
+            (json!({"port": 25, "security": "none"}), 25, "none"),
+        ] {
+            let mut config = json!({"host": "a.example", "from_address": "a@b.example"});
+            config.as_object_mut().unwrap().extend(given.as_object().unwrap().clone());
+            let config = validated(config, &[]).unwrap();
+            assert_eq!((config["port"].as_u64(), config["security"].as_str()), (Some(port), Some(security)));
+        }
+    }
+
+    #[test]
+    fn a_wrong_pair_of_port_and_security_names_the_right_one() {
+        for (port, security, fix) in [
+            (465, "starttls", "choose security `tls`, or port 587"),
+            (587, "tls", "choose security `starttls`, or port 465"),
+            (465, "none", "choose security `tls`"),
+            (25, "tls", "or port 465"),
+        ] {
+            let config =
+                json!({"host": "a.example", "from_address": "a@b.example", "port": port, "security": security});
+            let errors = validate(config.as_object().unwrap(), &BTreeSet::new()).unwrap_err();
+            assert_eq!((errors.len(), errors[0].field.as_str(), errors[0].code), (1, "config.security", "conflict"));
+            assert!(errors[0].message.contains(fix), "{}", errors[0].message);
+        }
+    }
+
+    #[test]
+    fn every_fault_is_found_at_once() {
+        let config = json!({
+            "host": "https://smtp.example.com/", "port": 70_000, "security": "ssl", "username": 5,
+            "from_address": "news", "reply_to": "a\r\nBcc: b@c.d", "ca_certificate": "no certificate",
+            "timeout_s": 1, "password": "x"
+        });
+        let faults: BTreeSet<_> = faults(config, &["pasword"]).into_iter().collect();
+        let expected = [
+            ("config.ca_certificate", "invalid"),
+            ("config.from_address", "invalid"),
+            ("config.host", "invalid"),
+            ("config.password", "unknown_field"),
+            ("config.port", "out_of_range"),
+            ("config.reply_to", "invalid"),
+            ("config.security", "invalid"),
+            ("config.timeout_s", "out_of_range"),
+            ("config.username", "wrong_type"),
+            ("secrets.pasword", "unknown_field"),
+        ];
+        assert_eq!(faults, expected.map(|(field, code)| (field.to_owned(), code)).into());
+        assert_eq!(
+            self::faults(json!({}), &[]),
+            [("config.host".to_owned(), "required"), ("config.from_address".to_owned(), "required")]
+        );
+        assert_eq!(
+            self::faults(json!({"host": "a.example", "port": "587", "from_address": "a@b.example"}), &[]),
+            [("config.port".to_owned(), "wrong_type")]
+        );
+    }
+
+    #[test]
+    fn user_name_and_password_come_together_and_never_in_plain_text() {
+        let config = |more: Value| {
+            let mut config = json!({"host": "a.example", "from_address": "a@b.example"});
+            config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            config
+        };
+        assert_eq!(faults(config(json!({"username": "a"})), &[]), [("secrets.password".to_owned(), "required")]);
+        assert_eq!(faults(config(json!({})), &["password"]), [("config.username".to_owned(), "required")]);
+        assert_eq!(
+            faults(config(json!({"username": "a", "security": "none", "port": 25})), &["password"]),
+            [("config.security".to_owned(), "conflict")]
+        );
+    }
+
+    #[test]
+    fn what_the_guard_refuses_is_said_at_its_field() {
+        let guard = Guard::new(Egress::default());
+        let secrets = Secrets::from([("password".to_owned(), Secret::new(String::new()))]);
+        let config = |host: &str, port: u16| {
+            let config = json!({"host": host, "port": port, "from_address": "a@b.example"});
+            validate(config.as_object().unwrap(), &BTreeSet::new()).unwrap()
+        };
+        let fields = |config: &Config, secrets: &Secrets| -> Vec<String> {
+            validate_secrets(config, secrets, &guard).into_iter().map(|error| error.field).collect()
+        };
+        assert_eq!(fields(&config("169.254.169.254", 587), &Secrets::new()), ["config.host"]);
+        assert_eq!(fields(&config("0x7f.1", 587), &Secrets::new()), ["config.host"]);
+        assert_eq!(fields(&config("smtp.example.com", 22), &secrets), ["secrets.password", "config.port"]);
+        assert_eq!(fields(&config("smtp.example.com", 587), &Secrets::new()), [""; 0]);
+    }
+
+    #[test]
+    fn addresses_are_checked_as_the_envelope_needs_them() {
+        for good in ["a@b.example", "first.last+tag@sub.example.com", "info@bücher.example"] {
+            assert_eq!(check_address(good), Ok(()), "{good}");
+        }
+        let long = format!("{}@b.example", "a".repeat(250));
+        for bad in
+            ["", "a", "a@", "@b.example", "a@b@c.example", "a b@c.example", "a@b.example\r\n", "<a@b.example>", &long]
+        {
+            assert!(check_address(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_schema_knows_exactly_the_fields_that_are_read() {
+        let schema = schema();
+        let mut known: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
+        let mut names: Vec<_> = NAMES.iter().map(|name| (*name).to_owned()).collect();
+        known.sort();
+        names.sort();
+        assert_eq!(known, names);
+        assert_eq!(schema["properties"]["timeout_s"]["maximum"], 30);
+    }
+}
