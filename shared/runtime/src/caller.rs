@@ -11,7 +11,7 @@ use axum::{
 };
 use domain::{
     ids::TenantId,
-    key::KeyRefusal,
+    key::{KeyRecord, KeyRefusal},
     principal::{Caller, Grant, Principal, Scope},
     tenant::TenantScope,
 };
@@ -40,17 +40,13 @@ pub struct Context {
 }
 
 impl Context {
-    /// A caller with an API key.
+    /// The holder of this key.
     #[must_use]
-    pub fn key(caller: &Caller) -> Self {
-        let principal = match &caller.principal {
-            Principal::ApiKey(id) => Some(id.to_string()),
-            Principal::Operator | Principal::System => None,
-        };
-        let grants: Vec<_> = caller.grants.iter().map(Grant::as_str).collect();
+    pub fn key(key: &KeyRecord) -> Self {
+        let grants: Vec<_> = key.grants.iter().map(Grant::as_str).collect();
         Self {
-            tenant: Some(caller.scope.tenant().to_string()),
-            principal,
+            tenant: Some(key.tenant.to_string()),
+            principal: Some(key.id.to_string()),
             grants: Some(grants.join(" ")),
             ..Self::default()
         }
@@ -195,29 +191,41 @@ impl<S: Send + Sync> FromRequestParts<S> for Operator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::ids::KeyId;
+    use domain::{ids::KeyId, time::Timestamp};
 
     fn read(context: &Context) -> Identity {
         Identity::read(&serde_json::from_value(serde_json::to_value(context).unwrap()).unwrap())
     }
 
-    fn caller() -> Caller {
-        Caller {
-            scope: authenticated("acme".parse().unwrap()),
-            principal: Principal::ApiKey(KeyId::generate()),
+    fn key() -> KeyRecord {
+        KeyRecord {
+            id: KeyId::generate(),
+            prefix: "abcdefgh".into(),
+            tenant: "acme".parse().unwrap(),
+            name: "ci".into(),
             grants: vec![Grant::try_from("campaigns:*".to_owned()).unwrap()],
+            bcrypt: String::new(),
+            mac: None,
+            created_at: Timestamp(0),
+            expires_at: None,
+            revoked_at: None,
         }
     }
 
     #[test]
-    fn a_caller_survives_the_way_through_the_gateway() {
-        let caller = caller();
-        assert_eq!(read(&Context::key(&caller)), Identity::Tenant(caller));
+    fn a_key_becomes_a_caller_on_the_other_side_of_the_gateway() {
+        let key = key();
+        let caller = Caller {
+            scope: authenticated(key.tenant.clone()),
+            principal: Principal::ApiKey(key.id.clone()),
+            grants: key.grants.clone(),
+        };
+        assert_eq!(read(&Context::key(&key)), Identity::Tenant(caller));
     }
 
     #[test]
     fn whatever_is_missing_or_strange_makes_it_nobody() {
-        let whole = Context::key(&caller());
+        let whole = Context::key(&key());
         for broken in [
             Context::default(),
             Context { tenant: None, ..whole.clone() },
@@ -232,7 +240,7 @@ mod tests {
 
     #[test]
     fn unknown_grants_permit_nothing() {
-        let context = Context { grants: Some("moon:fly campaigns:read".into()), ..Context::key(&caller()) };
+        let context = Context { grants: Some("moon:fly campaigns:read".into()), ..Context::key(&key()) };
         let Identity::Tenant(caller) = read(&context) else { panic!("expected a tenant") };
         assert_eq!(caller.grants.len(), 1);
         let auth = Auth(caller);
@@ -244,7 +252,7 @@ mod tests {
     fn a_denied_key_is_refused_even_beside_a_tenant() {
         let denied = Context::denied(KeyRefusal::Revoked);
         assert_eq!(read(&denied), Identity::Refused(ProblemKind::KeyRevoked));
-        let forged = Context { denied: Some("whatever".into()), ..Context::key(&caller()) };
+        let forged = Context { denied: Some("whatever".into()), ..Context::key(&key()) };
         assert_eq!(read(&forged), Identity::Refused(ProblemKind::Unauthenticated));
     }
 

@@ -47,7 +47,8 @@ where
     lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| async move {
         let (payload, context) = event.into_parts();
         function.log.begin(&context.request_id, context.xray_trace_id.as_deref());
-        let result = handle(payload, context).await;
+        // Boxed: the futures of SDK calls nest deeper than the compiler likes to look.
+        let result = Box::pin(handle(payload, context)).await;
         match &result {
             Ok(_) => function.finish("done"),
             Err(error) => function.finish(&format!("failed: {error}")),

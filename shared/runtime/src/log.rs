@@ -123,6 +123,11 @@ impl Log {
         invocation.started = Some(Instant::now());
     }
 
+    /// The invocation belongs to the request with this id.
+    pub fn correlation(&self, id: &str) {
+        self.invocation().correlation_id = Some(id.to_owned());
+    }
+
     /// The invocation acts for this tenant.
     pub fn tenant(&self, tenant: &TenantId) {
         self.invocation().tenant_id = Some(tenant.to_string());

@@ -82,7 +82,7 @@ where
         function.log.begin(&context.request_id, context.xray_trace_id.as_deref());
         let deadline = Timestamp(i64::try_from(context.deadline).unwrap_or(i64::MAX));
         let batch = Batch { queue, queues, clock, pace, deadline };
-        let response = batch.handle(event, consumer, &function.log).await;
+        let response = Box::pin(batch.handle(event, consumer, &function.log)).await;
         function.finish("a batch was handled");
         Ok::<_, Error>(response)
     }))

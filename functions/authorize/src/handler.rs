@@ -1,0 +1,408 @@
+//! Answers the gateway's question before every request: who is this, and what may they do?
+
+use crate::{
+    credential::Credential,
+    proof::{Proof, prove},
+    verified::Verified,
+};
+use api::problem::ProblemKind;
+use domain::{
+    ids::TenantId,
+    key::{ApiKey, KeyRecord},
+    secret::Secret,
+    time::{Clock, Timestamp},
+};
+use runtime::{
+    caller::Context,
+    lazy::Lazy,
+    log::Log,
+    secrets::{Rotating, SecretSource, SecretUnavailable},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::HashMap, sync::Arc};
+use store::{Access, StoreError};
+use subtle::ConstantTimeEq;
+
+/// The routes on which the operator may act for a tenant: to give it its first key, and to see which it has.
+const FOR_A_TENANT: [&str; 2] = ["GET /v1/keys", "POST /v1/keys"];
+/// The header in which the operator names that tenant.
+const TENANT_HEADER: &str = "x-trunkline-tenant";
+
+/// What the gateway asks (payload format 2.0), as far as it matters here.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Question {
+    /// The route that was matched, e.g. `POST /v1/keys`.
+    route_key: String,
+    #[serde(default)]
+    headers: HashMap<String, String>,
+    request_context: RequestContext,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext {
+    request_id: String,
+}
+
+impl Question {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What the gateway is answered (simple format).
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Answer {
+    is_authorized: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<Context>,
+}
+
+impl From<Option<Context>> for Answer {
+    fn from(context: Option<Context>) -> Self {
+        Self { is_authorized: context.is_some(), context }
+    }
+}
+
+/// The table or the secrets cannot be read.
+struct Unavailable(String);
+
+impl From<StoreError> for Unavailable {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<SecretUnavailable> for Unavailable {
+    fn from(error: SecretUnavailable) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What is needed to answer.
+pub(crate) struct Authorizer<S, P> {
+    pub(crate) store: Lazy<S>,
+    pub(crate) pepper: Rotating<P>,
+    pub(crate) operator: Rotating<P>,
+    pub(crate) verified: Verified,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) log: Log,
+}
+
+impl<S: Access, P: SecretSource> Authorizer<S, P> {
+    /// Who asks? Whoever cannot be verified is nobody.
+    pub(crate) async fn answer(&self, question: &Question) -> Answer {
+        self.log.correlation(&question.request_context.request_id);
+        let who = match question.header("authorization").and_then(Credential::parse) {
+            None => Ok(None),
+            Some(Credential::Key(key)) => self.key_holder(&key).await,
+            Some(Credential::Operator(secret)) => self.operator(&secret, question).await,
+        };
+        who.unwrap_or_else(|Unavailable(reason)| {
+            tracing::error!(reason, "cannot verify anybody right now");
+            // Through to the function, which answers 503; an error here would be the gateway's bare 500.
+            Some(Context::refused(ProblemKind::Unavailable))
+        })
+        .into()
+    }
+
+    async fn key_holder(&self, key: &ApiKey) -> Result<Option<Context>, Unavailable> {
+        let now = self.clock.now();
+        if let Some(record) = self.verified.get(key, now) {
+            return Ok(Some(self.permit(&record, now)));
+        }
+        let Some(record) = self.store.key_by_prefix(key.prefix()).await? else { return Ok(None) };
+        match prove(key, &record, &self.pepper).await {
+            Proof::Wrong => return Ok(None),
+            Proof::Right(None) => {}
+            Proof::Right(Some(mac)) => {
+                // Only the next cold start would gain by it: this request goes on either way.
+                if let Err(error) = self.store.remember_mac(key.prefix(), &mac).await {
+                    tracing::warn!(%error, "the keyed hash was not remembered");
+                }
+            }
+        }
+        let context = self.permit(&record, now);
+        self.verified.insert(key, record, now);
+        Ok(Some(context))
+    }
+
+    /// The key was verified; does it work?
+    fn permit(&self, record: &KeyRecord, now: Timestamp) -> Context {
+        self.log.tenant(&record.tenant);
+        match record.check(now) {
+            Ok(()) => Context::key(record),
+            Err(refusal) => Context::denied(refusal),
+        }
+    }
+
+    async fn operator(&self, secret: &Secret, question: &Question) -> Result<Option<Context>, Unavailable> {
+        let good = self.operator.get().await?;
+        // Every version is compared, so that the time taken does not tell which of them was near.
+        let matches = good.iter().fold(subtle::Choice::from(0), |matches, version| {
+            matches | version.value.expose().as_bytes().ct_eq(secret.expose().as_bytes())
+        });
+        if !bool::from(matches) {
+            return Ok(None);
+        }
+        let Some(tenant) = question.header(TENANT_HEADER) else { return Ok(Some(Context::operator(None))) };
+        let Ok(tenant) = tenant.parse::<TenantId>() else { return Ok(None) };
+        Ok(FOR_A_TENANT.contains(&question.route_key.as_str()).then(|| Context::operator(Some(&tenant))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verified::TRUST_MS;
+    use domain::{
+        audit::AuditEntry,
+        ids::KeyId,
+        principal::{Grant, Principal},
+        tenant::{Tenant, TenantScope},
+        time::ManualClock,
+    };
+    use runtime::testing::{MemorySecret, START};
+    use serde_json::{Value, json};
+    use store::memory::MemoryStore;
+
+    const OPERATOR: &str = "the-operator-secret";
+
+    struct Fixture<'a> {
+        authorizer: Authorizer<MemoryStore, &'a MemorySecret>,
+        clock: Arc<ManualClock>,
+        key: ApiKey,
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test acts for whom it likes")]
+    fn acme() -> TenantScope {
+        TenantScope::established("acme".parse().unwrap())
+    }
+
+    fn audit() -> AuditEntry {
+        AuditEntry {
+            principal: Principal::System,
+            action: "test",
+            target: String::new(),
+            detail: String::new(),
+            at: START,
+        }
+    }
+
+    fn authorizer<'a>(
+        store: Lazy<MemoryStore>,
+        clock: &Arc<ManualClock>,
+        pepper: &'a MemorySecret,
+        operator: &'a MemorySecret,
+    ) -> Authorizer<MemoryStore, &'a MemorySecret> {
+        Authorizer {
+            store,
+            pepper: Rotating::new(pepper, clock.clone()),
+            operator: Rotating::new(operator, clock.clone()),
+            verified: Verified::new().unwrap(),
+            clock: clock.clone(),
+            log: Log::in_memory("authorize"),
+        }
+    }
+
+    impl<'a> Fixture<'a> {
+        /// A store with one key of `acme`, hashed cheaply, that expires an hour after the start.
+        async fn new(pepper: &'a MemorySecret, operator: &'a MemorySecret) -> Self {
+            let clock = Arc::new(ManualClock::at(START));
+            let store = MemoryStore::default();
+            let tenant = Tenant { id: "acme".parse().unwrap(), name: "Acme".into(), created_at: START };
+            store.create_tenant(&tenant, &audit()).await.unwrap();
+            let key = ApiKey::from_entropy(&(0..128).collect::<Vec<u8>>()).unwrap();
+            let record = KeyRecord {
+                id: "key_01JD0000000000000000000000".parse().unwrap(),
+                prefix: key.prefix().into(),
+                tenant: tenant.id,
+                name: "ci".into(),
+                grants: vec![Grant::try_from("campaigns:*".to_owned()).unwrap()],
+                bcrypt: bcrypt::hash(key.whole().expose(), 4).unwrap(),
+                mac: None,
+                created_at: START,
+                expires_at: Some(START.plus_ms(3_600_000)),
+                revoked_at: None,
+            };
+            store.create_key(&acme(), &record, &audit()).await.unwrap();
+            Self { authorizer: authorizer(Lazy::ready(store), &clock, pepper, operator), clock, key }
+        }
+
+        fn bearer(&self) -> String {
+            format!("Bearer {}", self.key.whole().expose())
+        }
+
+        async fn ask(&self, authorization: &str) -> Value {
+            self.ask_on("GET /v1/campaigns", authorization, None).await
+        }
+
+        async fn ask_on(&self, route: &str, authorization: &str, tenant: Option<&str>) -> Value {
+            let mut headers = json!({ "Authorization": authorization });
+            if let Some(tenant) = tenant {
+                headers["x-trunkline-tenant"] = tenant.into();
+            }
+            let question = json!({ "routeKey": route, "headers": headers, "requestContext": { "requestId": "r" } });
+            let answer = self.authorizer.answer(&serde_json::from_value(question).unwrap()).await;
+            serde_json::to_value(answer).unwrap()
+        }
+
+        async fn revoke(&self) {
+            let id: KeyId = "key_01JD0000000000000000000000".parse().unwrap();
+            assert!(self.authorizer.store.revoke_key(&acme(), &id, self.clock.now(), &audit()).await.unwrap());
+        }
+
+        async fn stored_mac(&self) -> Option<String> {
+            let record = self.authorizer.store.key_by_prefix(self.key.prefix()).await.unwrap().unwrap();
+            record.mac.map(|mac| mac.pepper)
+        }
+    }
+
+    fn nobody() -> Value {
+        json!({ "isAuthorized": false })
+    }
+
+    fn holder() -> Value {
+        json!({ "isAuthorized": true, "context": {
+            "tenant": "acme", "principal": "key_01JD0000000000000000000000", "grants": "campaigns:*",
+        }})
+    }
+
+    fn denied(code: &str) -> Value {
+        json!({ "isAuthorized": true, "context": { "denied": code } })
+    }
+
+    #[tokio::test]
+    async fn a_key_is_verified_once_and_then_known_for_less_than_a_minute() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let fixture = Fixture::new(&pepper, &operator).await;
+        for _ in 0..3 {
+            assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
+        }
+        assert_eq!(fixture.authorizer.store.calls("key_by_prefix"), 1);
+        fixture.revoke().await;
+        fixture.clock.advance_ms(TRUST_MS - 1);
+        assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
+        fixture.clock.advance_ms(1);
+        assert_eq!(fixture.ask(&fixture.bearer()).await, denied("key_revoked"));
+    }
+
+    #[tokio::test]
+    async fn a_key_expires_to_the_millisecond_even_when_it_is_known() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let fixture = Fixture::new(&pepper, &operator).await;
+        fixture.clock.advance_ms(3_599_999);
+        assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
+        fixture.clock.advance_ms(1);
+        assert_eq!(fixture.ask(&fixture.bearer()).await, denied("key_expired"));
+    }
+
+    #[tokio::test]
+    async fn junk_is_rejected_without_a_look_up_and_a_forged_key_with_one() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let fixture = Fixture::new(&pepper, &operator).await;
+        for junk in ["", "Bearer junk", "Bearer tk_live_abc", "Basic x"] {
+            assert_eq!(fixture.ask(junk).await, nobody(), "{junk}");
+        }
+        assert_eq!(fixture.authorizer.store.calls("key_by_prefix"), 0);
+        // Well-formed, with the prefix of a real key: first without a keyed hash to compare, then with one.
+        let other = ApiKey::from_entropy(&(0..8).chain(100..228).collect::<Vec<u8>>()).unwrap();
+        assert_eq!(other.prefix(), fixture.key.prefix());
+        let forged = format!("Bearer {}", other.whole().expose());
+        assert_eq!(fixture.ask(&forged).await, nobody());
+        assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
+        assert_eq!(fixture.ask(&forged).await, nobody());
+        assert_eq!(fixture.authorizer.store.calls("key_by_prefix"), 3);
+    }
+
+    #[tokio::test]
+    async fn the_keyed_hash_follows_the_pepper_and_bcrypt_helps_where_it_is_gone() {
+        let (pepper, operator) = (MemorySecret::new("one"), MemorySecret::new(OPERATOR));
+        let fixture = Fixture::new(&pepper, &operator).await;
+        fixture.ask(&fixture.bearer()).await;
+        assert_eq!(fixture.stored_mac().await.as_deref(), Some("v1"));
+        // The next process verifies with the pepper before, and renews the hash.
+        pepper.rotate("v2", "two");
+        let store = fixture.authorizer.store.clone();
+        let next = Fixture { authorizer: authorizer(store.clone(), &fixture.clock, &pepper, &operator), ..fixture };
+        assert_eq!(next.ask(&next.bearer()).await, holder());
+        assert_eq!(next.stored_mac().await.as_deref(), Some("v2"));
+        // Two rotations later the hash's pepper is unknown.
+        pepper.rotate("v3", "three");
+        pepper.rotate("v4", "four");
+        let last = Fixture { authorizer: authorizer(store, &next.clock, &pepper, &operator), ..next };
+        assert_eq!(last.ask(&last.bearer()).await, holder());
+        assert_eq!(last.stored_mac().await.as_deref(), Some("v4"));
+    }
+
+    #[tokio::test]
+    async fn without_the_pepper_keys_are_still_verified_and_without_the_table_the_answer_is_unavailable() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        pepper.lose();
+        let fixture = Fixture::new(&pepper, &operator).await;
+        assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
+        assert_eq!(fixture.stored_mac().await, None);
+        fixture.clock.advance_ms(TRUST_MS);
+        fixture.authorizer.store.fail_next("key_by_prefix", StoreError::Unavailable("throttled".into()));
+        assert_eq!(fixture.ask(&fixture.bearer()).await, denied("unavailable"));
+        operator.lose();
+        assert_eq!(fixture.ask("Bearer tk_ops_x").await, denied("unavailable"));
+    }
+
+    #[tokio::test]
+    async fn a_keyed_hash_that_cannot_be_stored_does_not_stop_the_request() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let fixture = Fixture::new(&pepper, &operator).await;
+        fixture.authorizer.store.fail_next("remember_mac", StoreError::Unavailable("throttled".into()));
+        assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
+    }
+
+    #[tokio::test]
+    async fn the_operator_has_no_tenant_but_may_make_and_list_the_keys_of_one() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let fixture = Fixture::new(&pepper, &operator).await;
+        let bearer = format!("Bearer tk_ops_{OPERATOR}");
+        let plain = json!({ "isAuthorized": true, "context": { "operator": "1" } });
+        let for_acme = json!({ "isAuthorized": true, "context": {
+            "operator": "1", "tenant": "acme", "grants": "keys:*",
+        }});
+        assert_eq!(fixture.ask(&bearer).await, plain);
+        assert_eq!(fixture.ask_on("POST /v1/keys", &bearer, Some("acme")).await, for_acme);
+        assert_eq!(fixture.ask_on("GET /v1/keys", &bearer, Some("acme")).await, for_acme);
+        for route in ["DELETE /v1/keys/{id}", "POST /v1/campaigns/{id}/deliveries", "GET /v1/integrations"] {
+            assert_eq!(fixture.ask_on(route, &bearer, Some("acme")).await, nobody(), "{route}");
+        }
+        assert_eq!(fixture.ask_on("POST /v1/keys", &bearer, Some("A#B")).await, nobody());
+        for wrong in ["Bearer tk_ops_", "Bearer tk_ops_the-operator-secreT", "Bearer tk_ops_the-operator-secret2"] {
+            assert_eq!(fixture.ask(wrong).await, nobody(), "{wrong}");
+        }
+        // A key holder gains nothing by the header.
+        assert_eq!(fixture.ask_on("POST /v1/keys", &fixture.bearer(), Some("other")).await, holder());
+    }
+
+    #[tokio::test]
+    async fn both_versions_of_the_operators_credential_are_good_during_a_rotation() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new("old"));
+        operator.rotate("v2", "new");
+        let fixture = Fixture::new(&pepper, &operator).await;
+        for good in ["old", "new"] {
+            assert_eq!(fixture.ask(&format!("Bearer tk_ops_{good}")).await["isAuthorized"], true);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_of_a_key_is_logged() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let fixture = Fixture::new(&pepper, &operator).await;
+        let log = fixture.authorizer.log.clone();
+        let guard = tracing::subscriber::set_default(log.subscriber());
+        fixture.authorizer.store.fail_next("remember_mac", StoreError::Unavailable("throttled".into()));
+        fixture.ask(&fixture.bearer()).await;
+        drop(guard);
+        let lines = log.lines().join("\n");
+        assert!(lines.contains("not remembered"));
+        assert!(!lines.contains("tk_live_"));
+    }
+}
