@@ -154,3 +154,45 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::failure::{CODES, explain};
+
+    #[test]
+    fn the_documentation_explains_every_code_of_its_provider() {
+        for (page, prefix) in [
+            (include_str!("../../../docs/providers/smtp.md"), "smtp_"),
+            (include_str!("../../../docs/providers/slack.md"), "slack_"),
+        ] {
+            let table = page.split("## Errors").nth(1).unwrap();
+            for code in CODES.iter().filter(|code| code.starts_with(prefix)) {
+                assert!(table.contains(&format!("| `{code}` |")), "{code} is not documented");
+            }
+            for row in table.lines().filter(|line| line.starts_with("| `")) {
+                let codes = row.split('|').nth(1).unwrap();
+                for code in codes.split('`').skip(1).step_by(2) {
+                    assert!(explain(code).is_some(), "{code} is documented and does not exist");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_catalog_describes_every_provider_and_its_fields() {
+        let catalog = catalog();
+        assert_eq!(catalog.len(), Provider::ALL.len());
+        for entry in catalog {
+            assert_eq!(
+                (entry.kind, entry.docs),
+                (entry.provider.channel().as_str(), format!("docs/providers/{}.md", entry.provider).as_str())
+            );
+            for (name, field) in entry.schema["properties"].as_object().unwrap() {
+                for word in ["type", "title", "description", "examples"] {
+                    assert!(field.get(word).is_some(), "{}: {name} lacks {word}", entry.provider);
+                }
+            }
+        }
+    }
+}

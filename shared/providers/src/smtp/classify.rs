@@ -26,6 +26,8 @@ pub(super) enum Phase {
     Check,
 }
 
+const CLOSED: &str = "the server closed the connection";
+
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -67,15 +69,16 @@ impl From<Error> for Fault {
             return Self::Tls(failure);
         }
         if let Some(error) = tls::find::<io::Error>(&error) {
-            return if error.kind() == io::ErrorKind::TimedOut {
-                Self::Slow
-            } else {
-                Self::Broken(tls::innermost(error))
-            };
+            return Self::Broken(match error.kind() {
+                // lettre's own time limit is the one of the TCP connection.
+                io::ErrorKind::TimedOut => "the connection was not accepted in time".to_owned(),
+                io::ErrorKind::UnexpectedEof => CLOSED.to_owned(),
+                _ => tls::innermost(error),
+            });
         }
         // lettre's word for an end of file where a reply was due (client/async_connection.rs, read_response).
         if words == "incomplete response" {
-            return Self::Broken("the server closed the connection".to_owned());
+            return Self::Broken(CLOSED.to_owned());
         }
         if error.is_response() {
             return Self::Protocol(words);
@@ -124,6 +127,10 @@ impl From<Trouble> for Failure {
                 (kind, code, words.as_str())
             }
             Fault::Slow if content => (FailureKind::Unknown, "timeout", "no answer to the message in time"),
+            Fault::Slow if phase == Phase::Connect => {
+                let words = "connected, but the server did not greet in time (port 465 waits for TLS: choose `tls`)";
+                (LATER, "unreachable", words)
+            }
             Fault::Slow => (LATER, "unreachable", "no answer in time"),
             Fault::Broken(words) if content => (FailureKind::Unknown, "connection_lost", words.as_str()),
             Fault::Broken(words) => (LATER, "unreachable", words.as_str()),

@@ -95,7 +95,8 @@ impl Dialer {
     /// A fresh connection.
     pub(super) async fn open(&self) -> Result<Session, Failure> {
         let opened = tokio::time::timeout(OPEN_TIMEOUT, self.dial()).await;
-        opened.unwrap_or_else(|_| Err(Trouble::new(Phase::Connect, Fault::Slow).into()))
+        let slow = || Trouble::new(Phase::Connect, Fault::Broken("no connection and login in time".to_owned()));
+        opened.unwrap_or_else(|_| Err(slow().into()))
     }
 
     async fn dial(&self) -> Result<Session, Failure> {
