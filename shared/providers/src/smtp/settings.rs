@@ -277,6 +277,7 @@ fn schema() -> Value {
             },
             "security": {
                 "type": "string", "title": "Security", "enum": ["starttls", "tls", "none"], "default": "starttls",
+                "examples": ["starttls"],
                 "description": "`starttls` for port 587, `tls` for port 465. `none` sends in plain text and excludes a login."
             },
             "username": {
