@@ -1,7 +1,7 @@
 //! All that Trunkline remembers, spoken of by intent: claim a bundle, finish it, find what is due.
 //!
 //! One trait per entity; [`dynamo::DynamoStore`] is the real table and [`memory::MemoryStore`] its twin for tests of
-//! handlers. The same contract tests run on both (`tests/contract.rs`). Keys and expressions live in `dynamo` and
+//! handlers. The same contract tests run on both (`tests/contract/`). Keys and expressions live in `dynamo` and
 //! nowhere else.
 //!
 //! # Errors

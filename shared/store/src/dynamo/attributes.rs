@@ -89,6 +89,6 @@ mod tests {
             ("l".to_owned(), AttributeValue::L(vec![text("ab"), text("ü")])),
             ("m".to_owned(), AttributeValue::M(HashMap::from([("k".to_owned(), text("v"))]))),
         ]);
-        assert_eq!(size_of(&item), (2 + 6) + (1 + 5) + (1 + 1) + (1 + 3 + 3 + 3) + (1 + 3 + 3));
+        assert_eq!(size_of(&item), (2 + 6) + (1 + 4) + (1 + 1) + (1 + 3 + 3 + 3) + (1 + 3 + 3));
     }
 }

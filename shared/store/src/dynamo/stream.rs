@@ -54,3 +54,70 @@ pub fn committed(old: Option<StreamItem>, new: StreamItem) -> Result<Option<Comm
         Named::Release(_) => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::bundle_item::write_bundle;
+    use super::*;
+    use domain::{
+        bundle::{BundleId, BundleState, KEEP_MS},
+        channel::Channel,
+        ids::{IntegrationId, RequestId},
+        time::Timestamp,
+    };
+
+    const NOON: Timestamp = Timestamp(1_763_640_000_000);
+
+    fn image(bundle: &Bundle) -> StreamItem {
+        #[expect(clippy::disallowed_methods, reason = "a test is its own authority")]
+        let scope = TenantScope::established("acme".parse().unwrap());
+        write_bundle(keys::bundle(&scope, &bundle.campaign, &bundle.id), bundle).into()
+    }
+
+    fn bundle(number: Option<u16>) -> Bundle {
+        Bundle {
+            id: BundleId { request: RequestId::generate(), number, generation: 0 },
+            campaign: "spring".parse().unwrap(),
+            channel: Channel::Slack,
+            integration: IntegrationId::generate(),
+            state: BundleState::Queued,
+            members: vec![0],
+            results: vec![],
+            attempts: 0,
+            fence: 0,
+            lease_until: Timestamp(0),
+            due: NOON,
+            created_at: NOON,
+            finished_at: None,
+            resends: 0,
+            sandbox: false,
+        }
+    }
+
+    #[test]
+    fn a_bundle_is_read_with_what_it_was_before() {
+        for old in [bundle(Some(3)), bundle(None)] {
+            let new = Bundle { state: BundleState::Cancelled, ..old.clone() };
+            let change = committed(Some(image(&old)), image(&new)).unwrap();
+            let Some(Committed::Bundle { scope, old: before, new: now }) = change else { panic!("{change:?}") };
+            assert_eq!(scope.tenant().as_str(), "acme");
+            assert_eq!((before.as_deref(), *now), (Some(&old), new));
+        }
+    }
+
+    #[test]
+    fn what_was_over_is_no_predecessor() {
+        let old = bundle(None);
+        let new = Bundle { created_at: NOON.plus_ms(KEEP_MS + 1_000), ..old.clone() };
+        let change = committed(Some(image(&old)), image(&new)).unwrap();
+        assert!(matches!(change, Some(Committed::Bundle { old: None, .. })));
+    }
+
+    #[test]
+    fn of_headers_and_strangers_nobody_is_told() {
+        let mut header = Item::from(image(&bundle(None)));
+        header.remove("st");
+        assert_eq!(committed(None, header.into()), Ok(None));
+        assert_eq!(committed(None, StreamItem::default()), Ok(None));
+    }
+}

@@ -117,3 +117,34 @@ fn parse_cursor<T: std::str::FromStr>(cursor: Option<&str>) -> Result<Option<T>>
 fn trusted(tenant: &TenantId) -> TenantScope {
     TenantScope::established(tenant.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Audit as _;
+    use domain::{audit::AuditEntry, principal::Principal};
+
+    #[tokio::test]
+    async fn faults_come_when_asked_for_and_once() {
+        let store = MemoryStore::default();
+        let scope = trusted(&"acme".parse().unwrap());
+        let entry = AuditEntry {
+            principal: Principal::System,
+            action: "something.happened",
+            target: String::new(),
+            detail: String::new(),
+            at: Timestamp(0),
+        };
+        store.fail_next("append_audit", StoreError::Unavailable("throttled".to_owned()));
+        let throttled = Err(StoreError::Unavailable("throttled".to_owned()));
+        assert_eq!(store.append_audit(&scope, &entry).await, throttled);
+        assert_eq!(store.audit(&scope, None, 9).await.unwrap().items.len(), 0, "undone");
+
+        store.lose_next_answer("append_audit");
+        assert!(matches!(store.append_audit(&scope, &entry).await, Err(StoreError::Unavailable(_))));
+        assert_eq!(store.audit(&scope, None, 9).await.unwrap().items.len(), 1, "done, though nobody was told");
+
+        assert_eq!(store.append_audit(&scope, &entry).await, Ok(()));
+        assert_eq!((store.calls("append_audit"), store.calls("audit"), store.calls("claim")), (3, 2, 0));
+    }
+}

@@ -1,0 +1,103 @@
+//! What the way of a delivery costs on DynamoDB: calls and capacity units are a promise like any other.
+
+use crate::{
+    emulator,
+    fixtures::{NOON, SENT, acme, bundle_of, cause, claimed, done, next, payload, request, spring, stored_single},
+};
+use domain::{
+    bundle::{BUNDLE_MAX, MemberResult},
+    rate::RateState,
+};
+use std::collections::BTreeMap;
+use trunkline_store::{Bundles as _, Campaigns as _, ClaimError, Rates as _, Usage};
+
+fn calls<const N: usize>(usage: &Usage, expected: [(&'static str, u64); N]) {
+    assert_eq!(usage.calls, BTreeMap::from(expected));
+}
+
+fn units(usage: &Usage, read: f64, write: f64) {
+    assert_eq!((usage.read_units, usage.write_units), (read, write));
+}
+
+#[tokio::test]
+async fn a_full_bundle_is_claimed_and_finished_with_one_unit_each() {
+    let store = emulator::store().await;
+    let meter = store.meter();
+    let members = u16::try_from(BUNDLE_MAX).unwrap();
+    let bundle = bundle_of(&request(1), Some(0), members);
+    store.write_bundles(&acme(), &[(bundle.clone(), payload(members))], false).await.unwrap();
+    let usage = meter.reset();
+    calls(&usage, [("BatchWriteItem", 1)]);
+
+    let claim = claimed(&store, &bundle, NOON).await.bundle;
+    let usage = meter.reset();
+    calls(&usage, [("UpdateItem", 1)]);
+    units(&usage, 0.0, 1.0);
+
+    let sent = MemberResult::Sent { provider_id: Some("1763640000.123456".to_owned()) };
+    store.finish(&acme(), &done(&claim, &sent), None, false).await.unwrap();
+    let usage = meter.reset();
+    calls(&usage, [("UpdateItem", 1)]);
+    units(&usage, 0.0, 1.0);
+
+    let refused = store.claim(&acme(), &spring(), &bundle.id, NOON).await;
+    assert!(matches!(refused, Err(ClaimError::Refused(_))));
+    calls(&meter.reset(), [("UpdateItem", 1)]);
+}
+
+#[tokio::test]
+async fn a_single_delivery_is_three_writes() {
+    let store = emulator::store().await;
+    let meter = store.meter();
+    let (_, bundle) = stored_single(&store).await;
+    let claim = claimed(&store, &bundle, NOON).await.bundle;
+    store.finish(&acme(), &done(&claim, &SENT), None, false).await.unwrap();
+    let usage = meter.reset();
+    calls(&usage, [("PutItem", 1), ("UpdateItem", 2)]);
+    // Three of the item, and the index entry that comes and goes.
+    units(&usage, 0.0, 5.0);
+    store.generations(&acme(), &spring(), &bundle.id).await.unwrap();
+    calls(&meter.reset(), [("GetItem", 1)]);
+}
+
+#[tokio::test]
+async fn a_thousand_recipients_are_written_in_four_calls() {
+    let store = emulator::store().await;
+    let request = request(40);
+    let bundles: Vec<_> = (0..40).map(|number| (bundle_of(&request, Some(number), 25), payload(25))).collect();
+    store.write_bundles(&acme(), &bundles, false).await.unwrap();
+    calls(&store.meter().reset(), [("BatchWriteItem", 4)]);
+    let ids: Vec<_> = bundles.iter().map(|(bundle, _)| bundle.id.clone()).collect();
+    store.payloads(&acme(), &spring(), &ids).await.unwrap();
+    let usage = store.meter().reset();
+    calls(&usage, [("BatchGetItem", 1)]);
+    units(&usage, 20.0, 0.0);
+}
+
+#[tokio::test]
+async fn the_exception_is_one_transaction() {
+    let store = emulator::store().await;
+    let (_, bundle) = stored_single(&store).await;
+    let claim = claimed(&store, &bundle, NOON).await.bundle;
+    store.meter().reset();
+    let child = next(&claim, 0, NOON);
+    store.finish(&acme(), &done(&claim, &MemberResult::Retrying(cause())), Some(&child), true).await.unwrap();
+    calls(&store.meter().reset(), [("TransactWriteItems", 1)]);
+}
+
+#[tokio::test]
+async fn what_is_asked_with_each_bundle_is_one_call() {
+    let store = emulator::store().await;
+    let meter = store.meter();
+    let id = domain::ids::IntegrationId::generate();
+    store.save_rate(&acme(), &id, &RateState { rev: 1, ..RateState::default() }).await.unwrap();
+    let usage = meter.reset();
+    calls(&usage, [("PutItem", 1)]);
+    units(&usage, 0.0, 1.0);
+    store.ensure_campaign(&acme(), &spring(), NOON).await.unwrap();
+    meter.reset();
+    store.ensure_campaign(&acme(), &spring(), NOON).await.unwrap();
+    let usage = meter.reset();
+    calls(&usage, [("GetItem", 1)]);
+    units(&usage, 1.0, 0.0);
+}

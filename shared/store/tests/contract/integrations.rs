@@ -1,0 +1,134 @@
+//! Integrations, their secrets and their health.
+
+use crate::fixtures::{NOON, acme, audit, integration, report};
+use domain::{health::HealthStatus, integration::Integration};
+use trunkline_store::{HeldFor, SealedSecret, Store, StoreError};
+
+const MINUTE: i64 = 60_000;
+
+async fn save(store: &impl Store, integration: &Integration) -> trunkline_store::Result<()> {
+    store.save_integration(&acme(), integration, None, false, &audit("integration.saved")).await
+}
+
+/// The integration with a change, as its next revision.
+fn changed(integration: &Integration, change: impl FnOnce(&mut Integration)) -> Integration {
+    let mut next = Integration { rev: integration.rev + 1, ..integration.clone() };
+    change(&mut next);
+    next
+}
+
+pub(crate) async fn a_writer_must_have_seen_the_newest_integration(store: &impl Store) {
+    let first = integration(NOON);
+    assert_eq!(store.integration(&acme(), &first.id).await, Ok(None));
+    save(store, &first).await.unwrap();
+    assert_eq!(store.integration(&acme(), &first.id).await, Ok(Some(first.clone())));
+    assert_eq!(save(store, &first).await, Err(StoreError::Conflict), "it exists already");
+    let second = changed(&first, |next| next.priority = 20);
+    save(store, &second).await.unwrap();
+    let stale = changed(&first, |next| next.priority = 30);
+    assert_eq!(save(store, &stale).await, Err(StoreError::Conflict));
+    let unknown = changed(&integration(NOON), |_| ());
+    assert_eq!(save(store, &unknown).await, Err(StoreError::Conflict), "there is nothing to change");
+    assert_eq!(store.integration(&acme(), &first.id).await, Ok(Some(second)));
+    assert_eq!(store.audit(&acme(), None, 10).await.unwrap().items.len(), 2, "what was refused leaves no record");
+}
+
+pub(crate) async fn a_deleted_integration_is_found_but_not_listed(store: &impl Store) {
+    let (old, new, deleted) = (integration(NOON), integration(NOON.plus_ms(2)), integration(NOON.plus_ms(1)));
+    for integration in [&new, &deleted, &old] {
+        save(store, integration).await.unwrap();
+    }
+    let gone = changed(&deleted, |next| next.deleted_at = Some(NOON));
+    save(store, &gone).await.unwrap();
+    assert_eq!(store.integrations(&acme()).await, Ok(vec![old.clone(), new.clone()]), "oldest first");
+    assert_eq!(store.integration(&acme(), &deleted.id).await, Ok(Some(gone)));
+    let due = store.probes_due(NOON.plus_ms(MINUTE), 10).await.unwrap();
+    assert_eq!(due, [(acme(), old.id), (acme(), new.id)], "what is deleted is not tested");
+}
+
+pub(crate) async fn secrets_are_kept_by_version(store: &impl Store) {
+    let sealed =
+        |text: &str| SealedSecret { data_key: "a2V5".to_owned(), ciphertext: text.to_owned(), created_at: NOON };
+    let first = integration(NOON);
+    let write = async |integration: &Integration, secret: &SealedSecret| {
+        store.save_integration(&acme(), integration, Some(secret), false, &audit("integration.saved")).await
+    };
+    write(&first, &sealed("one")).await.unwrap();
+    let second = changed(&first, |next| next.secret_version = 2);
+    write(&second, &sealed("two")).await.unwrap();
+    let stale = changed(&first, |next| next.secret_version = 3);
+    assert_eq!(write(&stale, &sealed("three")).await, Err(StoreError::Conflict));
+    assert_eq!(store.secret(&acme(), &first.id, 1).await, Ok(Some(sealed("one"))));
+    assert_eq!(store.secret(&acme(), &first.id, 2).await, Ok(Some(sealed("two"))));
+    assert_eq!(store.secret(&acme(), &first.id, 3).await, Ok(None), "all or nothing");
+}
+
+pub(crate) async fn the_probe_schedule_follows_the_integration(store: &impl Store) {
+    let first = integration(NOON);
+    save(store, &first).await.unwrap();
+    let due = Ok(vec![(acme(), first.id.clone())]);
+    assert_eq!(store.probes_due(NOON.plus_ms(-1), 10).await, Ok(vec![]));
+    assert_eq!(store.probes_due(NOON, 10).await, due, "never tested: at once");
+    store.record_test(&acme(), &first, &report(HealthStatus::Ok, NOON)).await.unwrap();
+    let next = NOON.plus_ms(15 * MINUTE);
+    assert_eq!(store.probes_due(next.plus_ms(-1), 10).await, Ok(vec![]));
+    assert_eq!(store.probes_due(next, 10).await, due);
+    let tested = store.integration(&acme(), &first.id).await.unwrap().unwrap();
+    assert_eq!((tested.rev, tested.last_test.as_ref().map(|test| test.at)), (1, Some(NOON)));
+
+    let disabled = changed(&tested, |next| next.enabled = false);
+    save(store, &disabled).await.unwrap();
+    assert_eq!(store.probes_due(next, 10).await, Ok(vec![]));
+    store.record_test(&acme(), &disabled, &report(HealthStatus::Fail, NOON.plus_ms(MINUTE))).await.unwrap();
+    assert_eq!(store.probes_due(next.plus_ms(MINUTE), 10).await, Ok(vec![]), "a test by hand starts no schedule");
+    let stored = store.integration(&acme(), &first.id).await.unwrap().unwrap();
+    assert_eq!(stored.last_test.map(|test| test.status), Some(HealthStatus::Fail));
+}
+
+pub(crate) async fn a_test_of_older_settings_is_only_logged(store: &impl Store) {
+    let first = integration(NOON);
+    save(store, &first).await.unwrap();
+    let second = changed(&first, |next| next.priority = 1);
+    save(store, &second).await.unwrap();
+    store.record_test(&acme(), &first, &report(HealthStatus::Fail, NOON)).await.unwrap();
+    assert_eq!(store.integration(&acme(), &first.id).await, Ok(Some(second.clone())));
+    let newer = report(HealthStatus::Ok, NOON.plus_ms(2));
+    store.record_test(&acme(), &second, &newer).await.unwrap();
+    store.record_test(&acme(), &second, &report(HealthStatus::Fail, NOON.plus_ms(1))).await.unwrap();
+    let stored = store.integration(&acme(), &first.id).await.unwrap().unwrap();
+    assert_eq!(stored.last_test, Some(newer), "an older test does not replace a newer one");
+    assert_eq!(store.health_log(&acme(), &first.id, NOON, 10).await.unwrap().len(), 3);
+    let unknown = integration(NOON);
+    assert_eq!(store.record_test(&acme(), &unknown, &report(HealthStatus::Ok, NOON)).await, Ok(()));
+    assert_eq!(store.integration(&acme(), &unknown.id).await, Ok(None));
+}
+
+pub(crate) async fn the_health_log_is_newest_first(store: &impl Store) {
+    let (first, other) = (integration(NOON), integration(NOON));
+    // Across two months.
+    let days = [0, 12, 1, 30];
+    for day in days {
+        let at = NOON.plus_ms(day * 24 * 60 * MINUTE);
+        store.record_test(&acme(), &first, &report(HealthStatus::Warn, at)).await.unwrap();
+        store.record_test(&acme(), &other, &report(HealthStatus::Fail, at)).await.unwrap();
+    }
+    let log = async |since, limit| {
+        let log = store.health_log(&acme(), &first.id, since, limit).await.unwrap();
+        log.iter().map(|test| test.at.since_ms(NOON) / (24 * 60 * MINUTE)).collect::<Vec<_>>()
+    };
+    assert_eq!(log(NOON, 10).await, [30, 12, 1, 0]);
+    assert_eq!(log(NOON.plus_ms(1), 10).await, [30, 12, 1]);
+    assert_eq!(log(NOON, 2).await, [30, 12]);
+}
+
+pub(crate) async fn enabling_asks_for_a_release(store: &impl Store) {
+    let first = integration(NOON);
+    save(store, &first).await.unwrap();
+    assert_eq!(store.releases_due(NOON, 10).await, Ok(vec![]));
+    let second = changed(&first, |next| next.priority = 3);
+    store.save_integration(&acme(), &second, None, true, &audit("integration.enabled")).await.unwrap();
+    assert_eq!(store.releases_due(NOON, 10).await, Ok(vec![(acme(), HeldFor::Integration(first.id.clone()))]));
+    assert_eq!(store.releases_due(NOON.plus_ms(-1), 10).await, Ok(vec![]));
+    let stale = store.save_integration(&acme(), &second, None, true, &audit("integration.enabled")).await;
+    assert_eq!(stale, Err(StoreError::Conflict));
+}

@@ -1,0 +1,93 @@
+//! What every store keeps. Each test of the contract runs on both twins: in memory, and on an emulated DynamoDB that
+//! this starts by itself (or on that of `TRUNKLINE_TEST_ENDPOINT`).
+
+#![expect(clippy::unwrap_used, reason = "all of this is a test")]
+
+mod access;
+mod answers;
+mod bundles;
+mod campaigns;
+mod cost;
+mod emulator;
+mod fixtures;
+mod integrations;
+mod lists;
+mod settings;
+
+macro_rules! contract {
+    ($($module:ident: $($name:ident)*;)*) => {
+        mod in_memory {
+            $($(
+                #[tokio::test]
+                async fn $name() {
+                    crate::$module::$name(&trunkline_store::memory::MemoryStore::default()).await;
+                }
+            )*)*
+        }
+        mod on_dynamodb {
+            $($(
+                #[tokio::test]
+                async fn $name() {
+                    crate::$module::$name(&crate::emulator::store().await).await;
+                }
+            )*)*
+        }
+    };
+}
+
+contract! {
+    bundles:
+        a_request_is_created_once
+        of_concurrent_creations_one_is_fresh
+        a_request_whose_time_is_over_is_created_anew
+        a_single_delivery_is_one_item_with_all_it_needs
+        repeated_bundles_do_not_undo_what_happened
+        of_concurrent_claims_one_wins
+        a_refused_claim_says_why
+        a_lease_that_ran_out_tells_of_an_interruption
+        only_the_newest_claim_may_settle
+        results_written_twice_are_fine_but_different_ones_conflict
+        what_goes_on_is_found_when_it_is_due
+        what_is_put_back_is_found_when_it_is_due
+        a_header_is_due_until_it_is_dispatched
+        a_late_mark_does_not_hide_what_is_held
+        the_longest_overdue_comes_first
+        what_was_just_queued_is_postponed
+        what_is_held_waits_for_its_release
+        a_cancelled_bundle_is_settled
+        a_release_stays_due_for_a_while
+        a_resend_happens_once
+        tenants_never_meet;
+    lists:
+        generations_come_in_order_without_their_neighbours
+        a_single_delivery_has_generations_too
+        a_campaign_is_listed_page_by_page
+        payloads_come_in_the_order_asked_for
+        a_made_up_cursor_is_refused;
+    campaigns:
+        a_campaign_comes_to_be_once
+        a_switch_works_only_from_the_state_it_was_seen_in
+        leaving_a_pause_asks_for_a_release
+        campaigns_come_in_order_of_their_ids
+        concurrent_leases_are_all_counted;
+    integrations:
+        a_writer_must_have_seen_the_newest_integration
+        a_deleted_integration_is_found_but_not_listed
+        secrets_are_kept_by_version
+        the_probe_schedule_follows_the_integration
+        a_test_of_older_settings_is_only_logged
+        the_health_log_is_newest_first
+        enabling_asks_for_a_release;
+    settings:
+        templates_keep_every_version
+        a_deleted_template_keeps_counting
+        settings_have_a_revision
+        the_audit_chain_is_continuous_under_concurrency
+        audit_records_come_page_by_page;
+    access:
+        a_tenant_is_created_once
+        tenants_come_in_order_of_their_ids
+        a_key_is_found_by_prefix_and_by_id
+        a_taken_prefix_is_refused
+        a_revoked_key_stays_revoked;
+}
