@@ -1,8 +1,9 @@
 //! What a delivery says.
 
 use crate::{
+    channel::Channel,
     ids::TemplateId,
-    template::{Rendered, Template, TemplateError},
+    template::{Parts, Rendered, TemplateError},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,14 +43,14 @@ pub struct Message {
 }
 
 impl Message {
-    /// Fills in the variables.
-    pub fn render(&self, variables: &BTreeMap<String, String>) -> Result<Rendered, TemplateError> {
-        Template::render_parts(
-            self.subject.as_deref(),
-            &self.text,
-            self.html.as_deref(),
-            self.link.as_deref(),
-            variables,
-        )
+    /// Fills in the variables, escaped as the channel's markup needs it.
+    pub fn render(&self, channel: Channel, variables: &BTreeMap<String, String>) -> Result<Rendered, TemplateError> {
+        let parts = Parts {
+            subject: self.subject.as_deref(),
+            text: &self.text,
+            html: self.html.as_deref(),
+            link: self.link.as_deref(),
+        };
+        parts.render(channel, variables)
     }
 }

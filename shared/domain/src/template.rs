@@ -143,24 +143,13 @@ impl Template {
             part: "texts",
             reason: format!("there is no text in the default language `{}`", self.default_locale.as_str()),
         })?;
-        Self::render_parts(text.subject.as_deref(), &text.text, text.html.as_deref(), text.link.as_deref(), variables)
-    }
-
-    pub(crate) fn render_parts(
-        subject: Option<&str>,
-        text: &str,
-        html: Option<&str>,
-        link: Option<&str>,
-        variables: &BTreeMap<String, String>,
-    ) -> Result<Rendered, TemplateError> {
-        let part = |part, source: Option<&str>| source.map(|source| render_part(part, source, variables)).transpose();
-        let subject = part("subject", subject)?.map(|subject| one_line(&subject));
-        Ok(Rendered {
-            subject: subject.map(|subject| subject.chars().take(SUBJECT_MAX_CHARS).collect()),
-            text: render_part("text", text, variables)?,
-            html: part("html", html)?,
-            link: part("link", link)?,
-        })
+        let parts = Parts {
+            subject: text.subject.as_deref(),
+            text: &text.text,
+            html: text.html.as_deref(),
+            link: text.link.as_deref(),
+        };
+        parts.render(self.channel, variables)
     }
 
     /// The variables that some language of this template uses.
@@ -170,6 +159,58 @@ impl Template {
             names.extend(text.variables()?);
         }
         Ok(names)
+    }
+}
+
+/// The sources of one message.
+pub(crate) struct Parts<'a> {
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) text: &'a str,
+    pub(crate) html: Option<&'a str>,
+    pub(crate) link: Option<&'a str>,
+}
+
+impl Parts<'_> {
+    /// The message, with values escaped as the channel's markup needs it.
+    pub(crate) fn render(
+        &self,
+        channel: Channel,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Rendered, TemplateError> {
+        let part = |part, markup, source: Option<&str>| {
+            source.map(|source| render_part(part, markup, source, variables)).transpose()
+        };
+        let text_markup = match channel {
+            Channel::Email => Markup::Plain,
+            Channel::Slack => Markup::Mrkdwn,
+        };
+        let subject = part("subject", Markup::Plain, self.subject)?;
+        Ok(Rendered {
+            subject: subject.map(|subject| one_line(&subject).chars().take(SUBJECT_MAX_CHARS).collect()),
+            text: render_part("text", text_markup, self.text, variables)?,
+            html: part("html", Markup::Html, self.html)?,
+            link: part("link", Markup::Plain, self.link)?,
+        })
+    }
+}
+
+/// How a value is written into a text, so that it stays a value: a recipient's name is no tag and no mention.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Markup {
+    Plain,
+    Html,
+    /// Slack's: `&`, `<` and `>` are special (Slack, "Formatting text for app surfaces").
+    Mrkdwn,
+}
+
+impl Markup {
+    /// minijinja chooses the escaping by the template's name.
+    const fn template_name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Html => "html",
+            Self::Mrkdwn => "mrkdwn",
+        }
     }
 }
 
@@ -193,8 +234,9 @@ impl TemplateText {
             if source.len() > SOURCE_MAX_BYTES {
                 return Err(TemplateError::Invalid { part, reason: format!("longer than {SOURCE_MAX_BYTES} bytes") });
             }
-            let template =
-                environment.template_from_named_str(file_name(part), source).map_err(|error| invalid(part, &error))?;
+            let template = environment
+                .template_from_named_str(Markup::Plain.template_name(), source)
+                .map_err(|error| invalid(part, &error))?;
             names.extend(template.undeclared_variables(false));
         }
         Ok(names)
@@ -215,17 +257,24 @@ fn environment() -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(8);
-    environment.set_auto_escape_callback(|name| if name == "html" { AutoEscape::Html } else { AutoEscape::None });
+    environment.set_auto_escape_callback(|name| match name {
+        "html" => AutoEscape::Html,
+        "mrkdwn" => AutoEscape::Custom("mrkdwn".into()),
+        _ => AutoEscape::None,
+    });
+    environment.set_formatter(|out, state, value| match state.auto_escape() {
+        AutoEscape::Custom(_) => {
+            let escaped = value.to_string().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            out.write_str(&escaped).map_err(Into::into)
+        }
+        _ => minijinja::escape_formatter(out, state, value),
+    });
     environment
-}
-
-/// minijinja chooses the escaping by the template's name.
-const fn file_name(part: &'static str) -> &'static str {
-    part
 }
 
 fn render_part(
     part: &'static str,
+    markup: Markup,
     source: &str,
     variables: &BTreeMap<String, String>,
 ) -> Result<String, TemplateError> {
@@ -235,7 +284,7 @@ fn render_part(
     }
     let environment = environment();
     let template =
-        environment.template_from_named_str(file_name(part), source).map_err(|error| invalid(part, &error))?;
+        environment.template_from_named_str(markup.template_name(), source).map_err(|error| invalid(part, &error))?;
     let rendered = template.render(variables).map_err(|error| {
         let missing = (error.kind() == ErrorKind::UndefinedError).then(|| {
             let undeclared = template.undeclared_variables(false);
@@ -296,6 +345,13 @@ mod tests {
         assert_eq!(rendered.html.unwrap(), "<p>&lt;b&gt;\r\nBcc: x</p>");
         assert_eq!(rendered.text, "Hi <b>\r\nBcc: x");
         assert_eq!(rendered.subject.unwrap(), "Hi <b> Bcc: x", "a subject stays one line");
+    }
+
+    #[test]
+    fn on_slack_a_value_is_no_mention_and_no_link() {
+        let template = Template { channel: Channel::Slack, ..template(text("<https://a.example|Hi> {{ name }}")) };
+        let rendered = template.render(None, &vars(&[("name", "<!channel> & co")])).unwrap();
+        assert_eq!(rendered.text, "<https://a.example|Hi> &lt;!channel&gt; &amp; co");
     }
 
     #[test]

@@ -149,17 +149,18 @@ async fn content(
         }
         (None, None) => return Ok((None, Vec::new())),
     };
-    Ok((Some(content), bad_messages(&source, recipients)))
+    Ok((Some(content), bad_messages(plan.channel, &source, recipients)))
 }
 
 /// Renders each recipient's message once. Recipients with the same language and the same set of variables fail or pass
 /// together, unless a value itself does harm, which escaping and limits rule out; so one of each kind is enough.
-fn bad_messages(source: &Source, recipients: &[Recipient]) -> Vec<(usize, String)> {
+fn bad_messages(channel: Channel, source: &Source, recipients: &[Recipient]) -> Vec<(usize, String)> {
     let mut seen: BTreeMap<(Option<domain::template::Locale>, Vec<&str>), Option<String>> = BTreeMap::new();
     let mut bad = Vec::new();
     for (number, recipient) in recipients.iter().enumerate() {
         let kind = (recipient.locale, recipient.variables.keys().map(String::as_str).collect());
-        let verdict = seen.entry(kind).or_insert_with(|| source.render(recipient).err().map(|error| error.to_string()));
+        let verdict =
+            seen.entry(kind).or_insert_with(|| source.render(channel, recipient).err().map(|error| error.to_string()));
         if let Some(why) = verdict {
             bad.push((number, why.clone()));
         }

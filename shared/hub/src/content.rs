@@ -3,6 +3,7 @@
 use crate::expiring::Expiring;
 use domain::{
     bundle::Recipient,
+    channel::Channel,
     ids::{TemplateId, TenantId},
     message::Content,
     template::{Rendered, Template, TemplateError, ready_made},
@@ -75,9 +76,9 @@ pub enum Source {
 
 impl Source {
     /// The message for one recipient. Its own variables win over the shared ones.
-    pub fn render(&self, recipient: &Recipient) -> Result<Rendered, TemplateError> {
+    pub fn render(&self, channel: Channel, recipient: &Recipient) -> Result<Rendered, TemplateError> {
         match self {
-            Self::Message(message) => message.render(&recipient.variables),
+            Self::Message(message) => message.render(channel, &recipient.variables),
             Self::Template { template, variables } if variables.is_empty() => {
                 template.render(recipient.locale, &recipient.variables)
             }

@@ -421,7 +421,7 @@ impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
     async fn hand_over(&self, line: &L::Line, member: u16, recipient: &Recipient) -> Result<Option<String>, Failure> {
         let message = self
             .source
-            .render(recipient)
+            .render(self.bundle.channel, recipient)
             .map_err(|error| Failure::new(FailureKind::Permanent, "template_failed", &error.to_string()))?;
         let outgoing = Outgoing {
             delivery: &self.bundle.id.delivery(member),

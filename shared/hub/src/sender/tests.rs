@@ -512,13 +512,29 @@ async fn limits_are_kept_over_all_bundles_and_nothing_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_cannot_be_made_fails_alone_and_says_why() {
+async fn a_message_that_cannot_be_made_fails_for_good_and_says_why() {
     let stage = Stage::new().await;
-    let message = stage.accept(&["a"]).await;
-    let other = Source::Message(Message { text: "{{ missing }}".into(), ..Message::default() });
+    let mut message = stage.accept(&["a"]).await;
+    // A bundle whose request speaks of a template that is gone.
+    let content = Content::Template { id: "gone".parse().unwrap(), version: 1, variables: BTreeMap::new() };
+    message.bundle.request = RequestId::generate();
+    let request = Request {
+        id: message.bundle.request.clone(),
+        campaign: campaign(),
+        body_hash: String::new(),
+        bundles: 1,
+        dispatched: true,
+        created_at: NOON,
+        envelope: Envelope { content },
+    };
+    stage.store.create_request(&stage.scope, &request, None).await.unwrap();
+    let mut bundle = stage.store.bundles(&stage.scope, &campaign(), None, 1).await.unwrap().items.remove(0);
+    bundle.id = message.bundle.clone();
     let recipient =
         Recipient { user_id: "u".parse().unwrap(), address: "a".into(), locale: None, variables: BTreeMap::new() };
-    assert!(other.render(&recipient).unwrap_err().to_string().contains("`missing`"));
+    let payload = Payload { recipients: vec![recipient] };
+    stage.store.write_bundles(&stage.scope, &[(bundle, payload)], false).await.unwrap();
     stage.deliver(&message).await;
-    assert_eq!(stage.statuses().await, [Sent]);
+    assert_eq!(stage.sent().len(), 0);
+    assert!(stage.statuses().await.contains(&Failed));
 }
