@@ -13,6 +13,7 @@ use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
+        http::SharedHttpClient,
         interceptors::{Intercept, context::BeforeTransmitInterceptorContextRef, dyn_dispatch_hint},
         orchestrator::Metadata,
         runtime_components::RuntimeComponents,
@@ -71,10 +72,21 @@ impl Aws {
     pub fn new(region: String, endpoint: Option<String>, tables: Tables) -> Self {
         let connector =
             aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https();
+        let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+        Self::over(connector, credentials, region, endpoint, tables)
+    }
+
+    fn over(
+        connector: SharedHttpClient,
+        credentials: SharedCredentialsProvider,
+        region: String,
+        endpoint: Option<String>,
+        tables: Tables,
+    ) -> Self {
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region))
-            .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+            .credentials_provider(credentials)
             .http_client(connector)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(
@@ -188,8 +200,65 @@ impl Intercept for Calls {
 }
 
 #[cfg(test)]
+pub(crate) mod scripted {
+    //! AWS as a script: what it answers to each request, and what it was asked.
+
+    use super::{Aws, Tables};
+    use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+    use aws_smithy_runtime_api::client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+        orchestrator::{HttpRequest, HttpResponse},
+    };
+    use aws_smithy_types::body::SdkBody;
+    use serde_json::Value;
+    use std::sync::{Arc, Mutex};
+
+    type Answer = dyn Fn(&str, &Value) -> (u16, Value) + Send + Sync;
+
+    /// What was asked, by operation.
+    pub(crate) type Asked = Arc<Mutex<Vec<(String, Value)>>>;
+
+    #[derive(Clone)]
+    struct Script {
+        answer: Arc<Answer>,
+        asked: Asked,
+    }
+
+    impl std::fmt::Debug for Script {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Script")
+        }
+    }
+
+    impl HttpConnector for Script {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let target = request.headers().get("x-amz-target").unwrap_or_default();
+            let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+            let body = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
+            let (status, answer) = (self.answer)(&operation, &body);
+            self.asked.lock().unwrap().push((operation, body));
+            let status = status.try_into().unwrap();
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(answer.to_string()))))
+        }
+    }
+
+    impl Aws {
+        /// Clients that get `answer(operation, request)` as status and body.
+        pub(crate) fn scripted(answer: impl Fn(&str, &Value) -> (u16, Value) + Send + Sync + 'static) -> (Self, Asked) {
+            let script = Script { answer: Arc::new(answer), asked: Asked::default() };
+            let asked = Arc::clone(&script.asked);
+            let client = http_client_fn(move |_, _| SharedHttpConnector::new(script.clone()));
+            let credentials = SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test"));
+            let tables = Tables { tenant: "tenant".into(), auth: "auth".into() };
+            (Self::over(client, credentials, "us-east-1".into(), None, tables), asked)
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn calls_are_counted_by_service_and_operation_and_taken_once() {
@@ -201,5 +270,22 @@ mod tests {
         assert_eq!(taken["SecretsManager.GetSecretValue"], 1);
         assert_eq!(taken["SQS.SendMessageBatch"], 2);
         assert!(calls.take().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_sdk_tries_three_times_and_every_attempt_is_counted() {
+        let (aws, asked) = Aws::scripted(|_, _| (500, json!({ "__type": "InternalFailure" })));
+        let answer = aws.kms().decrypt().ciphertext_blob(aws_sdk_kms::primitives::Blob::new([1])).send().await;
+        assert!(answer.is_err());
+        assert_eq!(asked.lock().unwrap().len(), 3);
+        assert_eq!(aws.calls().take()["KMS.Decrypt"], 3);
+    }
+
+    #[tokio::test]
+    async fn no_client_is_built_before_its_first_use() {
+        let (aws, _) = Aws::scripted(|_, _| (200, json!({})));
+        assert!(aws.0.store.get().is_none() && aws.0.kms.get().is_none() && aws.0.sqs.get().is_none());
+        assert_eq!(aws.take_units(), (0.0, 0.0));
+        assert!(aws.0.store.get().is_none(), "asking what was consumed builds nothing");
     }
 }

@@ -165,6 +165,7 @@ mod tests {
     use super::*;
     use crate::testing::{MemorySecret, START};
     use domain::time::ManualClock;
+    use serde_json::json;
 
     #[tokio::test]
     async fn a_rotation_is_seen_within_five_minutes_and_the_version_before_stays_good() {
@@ -177,6 +178,20 @@ mod tests {
         clock.advance_ms(1);
         let versions = secret.get().await.unwrap();
         assert_eq!((versions.current.value.expose(), versions.by_id("v1").unwrap().value.expose()), ("two", "one"));
+    }
+
+    #[tokio::test]
+    async fn both_stages_are_read_and_the_previous_may_be_absent() {
+        for rotated in [false, true] {
+            let (aws, _) = Aws::scripted(move |_, request| match request["VersionStage"].as_str() {
+                Some("AWSCURRENT") => (200, json!({ "VersionId": "b", "SecretString": "new" })),
+                _ if rotated => (200, json!({ "VersionId": "a", "SecretString": "old" })),
+                _ => (400, json!({ "__type": "ResourceNotFoundException" })),
+            });
+            let versions = AwsSecret::new(aws, "arn".into()).read().await.unwrap();
+            assert_eq!(versions.current.value.expose(), "new");
+            assert_eq!(versions.by_id("a").is_some(), rotated);
+        }
     }
 
     #[tokio::test]

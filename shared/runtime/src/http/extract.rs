@@ -76,7 +76,8 @@ fn malformed(error: &serde_json::Error) -> Failed {
 /// Turns serde's words into a field, a code and a message, without the value: what was sent in the wrong place may be a
 /// secret.
 fn field_problem(path: &str, message: &str) -> FieldProblem {
-    let path = if path == "." { "" } else { path };
+    // `?` stands for a key that could not be read itself, such as an unknown language: the field is its parent.
+    let path = if path == "." { "" } else { path.trim_end_matches(".?") };
     let message = message.split(" at line ").next().unwrap_or_default();
     let named = |rest: &str| rest.split('`').next().unwrap_or_default().to_owned();
     if let Some(name) = message.strip_prefix("missing field `").map(named) {

@@ -126,3 +126,74 @@ impl Queues for SqsQueues {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::ProbeMessage;
+    use serde_json::{Value, json};
+
+    fn messages(count: usize, delay_s: u32) -> Vec<Outgoing<ProbeMessage>> {
+        let body = |number| format!(r#"{{"tenant":"t{}","integration":"int_{number:026}"}}"#, number % 2);
+        (0..count).map(|number| Outgoing { message: ProbeMessage::decode(&body(number)).unwrap(), delay_s }).collect()
+    }
+
+    fn queues(aws: Aws) -> SqsQueues {
+        SqsQueues { aws, urls: [(Queue::Probe, "https://queue.example/probe".to_owned())].into() }
+    }
+
+    fn ids(request: &Value) -> Vec<String> {
+        let entries = request["Entries"].as_array().unwrap();
+        entries.iter().map(|entry| entry["Id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Takes every entry but those.
+    fn all_but(request: &Value, refused: &[&str]) -> (u16, Value) {
+        let (failed, taken): (Vec<_>, Vec<_>) = ids(request).into_iter().partition(|id| refused.contains(&id.as_str()));
+        let failed: Vec<_> =
+            failed.iter().map(|id| json!({ "Id": id, "SenderFault": false, "Code": "InternalError" })).collect();
+        let taken: Vec<_> = taken
+            .iter()
+            .map(|id| json!({ "Id": id, "MessageId": format!("m-{id}"), "MD5OfMessageBody": "x" }))
+            .collect();
+        (200, json!({ "Failed": failed, "Successful": taken }))
+    }
+
+    #[tokio::test]
+    async fn sends_tens_with_the_tenant_as_group_and_no_longer_delay_than_sqs_knows() {
+        let (aws, asked) = Aws::scripted(|_, request| all_but(request, &[]));
+        assert_eq!(queues(aws).send(Queue::Probe, &messages(23, 5_000)).await, Vec::<usize>::new());
+        let asked = asked.lock().unwrap();
+        assert_eq!(asked.iter().map(|(_, request)| ids(request).len()).collect::<Vec<_>>(), [10, 10, 3]);
+        let entry = &asked[0].1["Entries"][1];
+        assert_eq!((&entry["MessageGroupId"], &entry["DelaySeconds"]), (&json!("t1"), &json!(900)));
+        assert!(ProbeMessage::decode(entry["MessageBody"].as_str().unwrap()).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sends_again_only_what_was_not_taken_and_reports_what_never_is() {
+        let (aws, asked) = Aws::scripted(|_, request| all_but(request, &["3", "7", "11"]));
+        assert_eq!(queues(aws).send(Queue::Probe, &messages(12, 0)).await, [3, 7, 11]);
+        let rounds: Vec<_> = asked.lock().unwrap().iter().map(|(_, request)| ids(request)).collect();
+        assert_eq!(rounds[2..], [["3", "7", "11"], ["3", "7", "11"]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_that_does_not_answer_takes_nothing() {
+        let (aws, _) = Aws::scripted(|_, _| (400, json!({ "__type": "QueueDoesNotExist" })));
+        let queues = queues(aws);
+        assert_eq!(queues.send(Queue::Probe, &messages(2, 0)).await, [0, 1]);
+        assert!(queues.retry_later(Queue::Probe, "r", 5).await.is_err());
+        let unknown = Queue::Channel(domain::channel::Channel::Email);
+        assert_eq!(queues.send(unknown, &messages(1, 0)).await, [0]);
+    }
+
+    #[tokio::test]
+    async fn a_message_comes_back_when_asked() {
+        let (aws, asked) = Aws::scripted(|_, _| (200, json!({})));
+        queues(aws).retry_later(Queue::Probe, "r-1", 7).await.unwrap();
+        let (operation, request) = asked.lock().unwrap()[0].clone();
+        assert_eq!(operation, "ChangeMessageVisibility");
+        assert_eq!((&request["ReceiptHandle"], &request["VisibilityTimeout"]), (&json!("r-1"), &json!(7)));
+    }
+}

@@ -64,3 +64,45 @@ impl Kms for AwsKms {
         Ok(Zeroizing::new(plain.into_inner()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use serde_json::json;
+
+    fn context() -> SealContext {
+        let integration = "int_01JD0000000000000000000000".parse().unwrap();
+        SealContext { tenant: "acme".parse().unwrap(), integration, version: 3 }
+    }
+
+    #[tokio::test]
+    async fn data_keys_are_bound_to_tenant_integration_and_version() {
+        let (aws, asked) = Aws::scripted(|_, _| {
+            (200, json!({ "Plaintext": STANDARD.encode([1; 32]), "CiphertextBlob": STANDARD.encode([2; 64]) }))
+        });
+        let kms = AwsKms::new(aws, "arn:key".into());
+        let made = kms.data_key(&context()).await.unwrap();
+        assert_eq!((made.plain.len(), made.sealed.len()), (32, 64));
+        assert_eq!(*kms.open(&made.sealed, &context()).await.unwrap(), [1; 32]);
+        for (operation, request) in asked.lock().unwrap().iter() {
+            let bound = json!({ "tenant": "acme", "integration": "int_01JD0000000000000000000000", "version": "3" });
+            assert_eq!((&request["EncryptionContext"], &request["KeyId"]), (&bound, &json!("arn:key")), "{operation}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_ciphertext_is_unreadable_and_anything_else_may_pass() {
+        for (fault, unreadable) in [
+            ("InvalidCiphertextException", true),
+            ("IncorrectKeyException", true),
+            ("ThrottlingException", false),
+            ("AccessDeniedException", false),
+            ("DisabledException", false),
+        ] {
+            let (aws, _) = Aws::scripted(move |_, _| (400, json!({ "__type": fault })));
+            let opened = AwsKms::new(aws, "arn:key".into()).open(&[1], &context()).await;
+            assert_eq!(matches!(opened, Err(VaultError::Unreadable(_))), unreadable, "{fault}");
+        }
+    }
+}
