@@ -79,6 +79,8 @@ impl App {
         if let Some(problem) = problem {
             *response.body_mut() = render(&Problem { request_id: Some(request_id.to_owned()), ..problem });
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+            // Until here it was that of an empty body.
+            response.headers_mut().remove(header::CONTENT_LENGTH);
         }
         if let Ok(id) = HeaderValue::from_str(request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
@@ -182,6 +184,7 @@ mod tests {
         for answer in &answers {
             assert_eq!(answer.content_type, PROBLEM_JSON);
             assert_eq!(answer.headers["x-request-id"], crate::testing::REQUEST_ID);
+            assert!(!answer.headers.contains_key("content-length"));
             assert_eq!(answer.body["request_id"], crate::testing::REQUEST_ID);
         }
         let seen: Vec<_> = answers
