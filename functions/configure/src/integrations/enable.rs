@@ -1,0 +1,193 @@
+//! On and off. What is queued on a disabled integration is held, and goes on once it is enabled.
+
+use super::saved::{self, Edit, Edited};
+use crate::{
+    hub::{Hub, Place},
+    may::{May, Write},
+};
+use api::integrations::IntegrationView;
+use axum::extract::State;
+use domain::{ids::IntegrationId, principal::Caller, tenant::TenantScope};
+use runtime::http::{Answer, Json, Path};
+use std::{sync::Arc, time::Duration};
+use store::HeldFor;
+
+/// How long the request waits for held bundles to be let go. What is left then, the sweeper does within a minute.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(crate) async fn enable<P: Place>(
+    State(hub): State<Arc<Hub<P>>>,
+    caller: May<Write>,
+    Path(id): Path<IntegrationId>,
+) -> Answer<Json<IntegrationView>> {
+    switch(&hub, &caller, &id, true).await
+}
+
+pub(crate) async fn disable<P: Place>(
+    State(hub): State<Arc<Hub<P>>>,
+    caller: May<Write>,
+    Path(id): Path<IntegrationId>,
+) -> Answer<Json<IntegrationView>> {
+    switch(&hub, &caller, &id, false).await
+}
+
+async fn switch<P: Place>(
+    hub: &Hub<P>,
+    caller: &Caller,
+    id: &IntegrationId,
+    enabled: bool,
+) -> Answer<Json<IntegrationView>> {
+    let action = if enabled { "integration.enabled" } else { "integration.disabled" };
+    let edit = Edit { action, detail: "enabled", release: enabled };
+    let edited = saved::edit(hub, caller, id, edit, |integration| integration.enabled = enabled).await?;
+    let integration = match edited {
+        Edited::Done(integration) => {
+            if enabled {
+                release(hub, &caller.scope, id).await;
+            }
+            integration
+        }
+        Edited::Unchanged(integration) => integration,
+    };
+    Ok(Json(integration.into()))
+}
+
+/// Lets go of what is held on the integration. The wish to do so is stored already, so whatever goes wrong here is made
+/// up for by the sweeper.
+pub(super) async fn release<P: Place>(hub: &Hub<P>, scope: &TenantScope, id: &IntegrationId) {
+    let held_for = HeldFor::Integration(id.clone());
+    let releasing = ::hub::release::all(&*hub.store, &hub.queues, scope, &held_for, hub.now());
+    match tokio::time::timeout(RELEASE_TIMEOUT, releasing).await {
+        Ok(Ok(0)) => {}
+        Ok(Ok(bundles)) => tracing::info!(integration = %id, bundles, "held bundles were let go"),
+        Ok(Err(error)) => tracing::warn!(integration = %id, %error, "the sweeper will let go what is held"),
+        Err(_) => tracing::info!(integration = %id, "much is held; the sweeper will let go the rest"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{Stage, acme};
+    use domain::{
+        bundle::{Bundle, BundleId, BundleState, Envelope, Payload, Recipient},
+        channel::Channel,
+        ids::{CampaignId, IntegrationId, RequestId},
+        message::{Content, Message},
+    };
+    use runtime::{queue::Fault, testing::START};
+    use serde_json::{Value, json};
+    use store::{Bundles, HeldFor, Request, StoreError};
+
+    /// A bundle that waits for the integration to be enabled.
+    async fn hold_one(stage: &Stage, integration: &IntegrationId) -> BundleId {
+        let campaign: CampaignId = "spring".parse().unwrap();
+        let request = RequestId::generate();
+        let bundle = Bundle {
+            id: BundleId { request: request.clone(), number: None, generation: 0 },
+            campaign: campaign.clone(),
+            channel: Channel::Slack,
+            integration: integration.clone(),
+            state: BundleState::Queued,
+            members: vec![0],
+            results: Vec::new(),
+            attempts: 0,
+            fence: 0,
+            lease_until: domain::time::Timestamp(0),
+            due: START,
+            created_at: START,
+            finished_at: None,
+            resends: 0,
+            sandbox: false,
+        };
+        let message = Message { subject: None, text: "Hi".into(), html: None, link: None };
+        let header = Request {
+            id: request,
+            campaign: campaign.clone(),
+            body_hash: String::new(),
+            bundles: 0,
+            dispatched: false,
+            created_at: START,
+            envelope: Envelope { content: Content::Message(message) },
+        };
+        let recipient = Recipient {
+            user_id: "u1".parse().unwrap(),
+            address: "C0123ABCD".into(),
+            locale: None,
+            variables: std::collections::BTreeMap::default(),
+        };
+        let payload = Payload { recipients: vec![recipient] };
+        stage.store.create_request(&acme(), &header, Some((&bundle, &payload))).await.unwrap();
+        let claimed = stage.store.claim(&acme(), &campaign, &bundle.id, START).await.unwrap().bundle;
+        stage.store.hold(&acme(), &claimed, &HeldFor::Integration(integration.clone())).await.unwrap();
+        bundle.id
+    }
+
+    #[tokio::test]
+    async fn off_and_on_again() {
+        let stage = Stage::new().await;
+        let path = stage.slack_integration().await;
+        let off = stage.post(&format!("{path}/disable"), Value::Null).await;
+        assert_eq!((off.status, &off.body["enabled"], &off.body["rev"]), (200, &json!(false), &json!(2)));
+        assert_eq!(stage.stored().await[0].next_probe_at(), None);
+        let again = stage.post(&format!("{path}/disable"), Value::Null).await;
+        assert_eq!((again.status, &again.body), (200, &off.body), "it is off already");
+        let on = stage.post(&format!("{path}/enable"), Value::Null).await;
+        assert_eq!((on.status, &on.body["enabled"], &on.body["rev"]), (200, &json!(true), &json!(3)));
+        assert_eq!(stage.post(&format!("{path}/enable"), Value::Null).await.body["rev"], 3);
+        let actions = ["integration.created slack", "integration.disabled enabled", "integration.enabled enabled"];
+        assert_eq!(stage.audited().await, actions);
+    }
+
+    #[tokio::test]
+    async fn what_was_held_goes_on() {
+        let stage = Stage::new().await;
+        let path = stage.slack_integration().await;
+        stage.post(&format!("{path}/disable"), Value::Null).await;
+        let id = stage.stored().await[0].id.clone();
+        let bundle = hold_one(&stage, &id).await;
+        stage.post(&format!("{path}/enable"), Value::Null).await;
+        let [queued] = &stage.queues.drain()[..] else { panic!("one message") };
+        assert!(queued.body.contains(&bundle.request.to_string()), "{}", queued.body);
+        assert_eq!(queued.group, "acme");
+        let due = stage.store.releases_due(START, 9).await.unwrap();
+        assert_eq!(due, [(acme(), HeldFor::Integration(id))], "the sweeper looks once more");
+    }
+
+    #[tokio::test]
+    async fn what_is_held_on_a_deleted_one_is_let_go_to_be_cancelled() {
+        let stage = Stage::new().await;
+        let path = stage.slack_integration().await;
+        let id = stage.stored().await[0].id.clone();
+        stage.post(&format!("{path}/disable"), Value::Null).await;
+        hold_one(&stage, &id).await;
+        stage.delete(&path).await;
+        assert_eq!(stage.queues.drain().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn when_letting_go_fails_the_integration_is_enabled_all_the_same_and_the_wish_is_kept() {
+        let stage = Stage::new().await;
+        let path = stage.slack_integration().await;
+        stage.post(&format!("{path}/disable"), Value::Null).await;
+        let id = stage.stored().await[0].id.clone();
+        hold_one(&stage, &id).await;
+        stage.store.fail_next("held", StoreError::Unavailable("throttled".into()));
+        let on = stage.post(&format!("{path}/enable"), Value::Null).await;
+        assert_eq!((on.status, &on.body["enabled"]), (200, &json!(true)));
+        assert_eq!(stage.store.releases_due(START, 9).await.unwrap().len(), 1);
+        stage.queues.order(Fault::Away);
+        assert_eq!(stage.queues.drain(), []);
+    }
+
+    #[tokio::test]
+    async fn whoever_is_second_switches_what_the_first_left() {
+        let stage = Stage::new().await;
+        let path = stage.slack_integration().await;
+        stage.store.fail_next("save_integration", StoreError::Conflict);
+        let off = stage.post(&format!("{path}/disable"), Value::Null).await;
+        assert_eq!((off.status, &off.body["enabled"]), (200, &json!(false)));
+        stage.store.fail_next("save_integration", StoreError::Conflict);
+        stage.store.fail_next("save_integration", StoreError::Conflict);
+        assert_eq!(stage.post(&format!("{path}/enable"), Value::Null).await.status, 409);
+    }
+}

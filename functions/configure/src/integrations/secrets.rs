@@ -1,0 +1,143 @@
+//! Rotating secrets: the new ones are tested first, and until they pass the old ones serve.
+
+use super::{
+    draft::Draft,
+    saved,
+    trial::{self, Wish},
+};
+use crate::{
+    faults::Faults,
+    hub::{Hub, Place},
+    may::{May, Write},
+};
+use api::integrations::{IntegrationView, SecretValues, SecretsPut};
+use axum::extract::State;
+use domain::{ids::IntegrationId, integration::Integration, principal::Caller};
+use runtime::http::{Answer, Json, Path};
+use std::sync::Arc;
+use store::Integrations;
+
+pub(crate) async fn rotate<P: Place>(
+    State(hub): State<Arc<Hub<P>>>,
+    caller: May<Write>,
+    Path(id): Path<IntegrationId>,
+    Json(SecretsPut { secrets }): Json<SecretsPut>,
+) -> Answer<Json<IntegrationView>> {
+    let mut rotated = apply(&hub, &caller, &id, &secrets).await;
+    if saved::is_conflict(&rotated) {
+        // Somebody else was faster: once more on top of theirs.
+        rotated = apply(&hub, &caller, &id, &secrets).await;
+    }
+    Ok(Json(rotated?.into()))
+}
+
+async fn apply<P: Place>(hub: &Hub<P>, caller: &Caller, id: &IntegrationId, new: &SecretValues) -> Answer<Integration> {
+    let stored = saved::find(hub, &caller.scope, id).await?;
+    let draft = draft(hub, caller, &stored, new).await?;
+    let tested = trial::passed(hub, &draft, Wish::ALWAYS).await?;
+    let next = Integration {
+        secret_version: stored.secret_version + 1,
+        masks: draft.masks(),
+        last_test: tested.clone(),
+        ..saved::next_revision(hub, caller, &stored)
+    };
+    let secret = saved::sealed(hub, &caller.scope, &next, &draft).await?;
+    let names: Vec<&str> = new.keys().map(String::as_str).collect();
+    let audit = saved::entry(caller, "integration.secrets_rotated", &next, names.join(", "));
+    hub.store.save_integration(&caller.scope, &next, Some(&secret), false, &audit).await?;
+    saved::log_test(hub, &caller.scope, &next, tested.as_ref()).await;
+    Ok(next)
+}
+
+/// The saved settings with the new secrets over the old ones.
+async fn draft<P: Place>(hub: &Hub<P>, caller: &Caller, stored: &Integration, new: &SecretValues) -> Answer<Draft> {
+    let old = saved::opened(hub, &caller.scope, stored).await?;
+    let mut faults = Faults::default();
+    if new.is_empty() {
+        faults.add("secrets", "required", "Give at least one secret field with its new value.");
+    }
+    let draft = Draft::over(stored.provider, &stored.config, &old, new, &hub.guard, &mut faults);
+    faults.finish()?;
+    // Without a fault there is a draft.
+    Ok(draft.ok_or_else(|| api::problem::Problem::not_found("integration"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::{MailServer, Stage, TOKEN, acme, with};
+    use serde_json::json;
+    use store::{Integrations, StoreError};
+
+    #[tokio::test]
+    async fn the_new_version_serves_once_it_passed() {
+        let stage = Stage::new().await;
+        let path = stage.slack_integration().await;
+        let rotated =
+            stage.put(&format!("{path}/secrets"), json!({"secrets": {"bot_token": "xoxb-good-second"}})).await;
+        let body = &rotated.body;
+        assert_eq!((rotated.status, &body["secret_version"], &body["rev"]), (200, &json!(2), &json!(2)));
+        assert_eq!(body["secrets"]["bot_token"], "••••••••cond");
+        let id = &stage.stored().await[0].id;
+        for (version, token) in [(1, TOKEN), (2, "xoxb-good-second")] {
+            let sealed = stage.store.secret(&acme(), id, version).await.unwrap().unwrap();
+            let opened = stage.vault.open(&acme(), id, version, &sealed).await.unwrap();
+            assert_eq!(opened["bot_token"].expose(), token);
+        }
+        assert_eq!(stage.audited().await[1], "integration.secrets_rotated bot_token");
+    }
+
+    #[tokio::test]
+    async fn the_old_version_serves_on_when_the_new_one_fails() {
+        let stage = Stage::new().await;
+        let path = stage.slack_integration().await;
+        let before = stage.stored().await;
+        let refused = stage.put(&format!("{path}/secrets"), json!({"secrets": {"bot_token": "xoxb-revoked-9"}})).await;
+        assert_eq!((refused.status, &refused.body["code"]), (422, &json!("connection_test_failed")));
+        assert_eq!(stage.stored().await, before);
+        assert_eq!(stage.store.secret(&acme(), &before[0].id, 2).await.unwrap(), None);
+        let test = stage.post(&format!("{path}/test"), json!(null)).await;
+        assert_eq!(test.body["status"], "ok", "with the old token");
+    }
+
+    #[tokio::test]
+    async fn of_a_mail_server_too() {
+        let (stage, mail) = (Stage::new().await, MailServer::start().await);
+        let body = with(mail.body(), &[("secrets.password", json!("outdated"))]);
+        let path = stage.post("/v1/integrations?test=false", body).await.headers["location"].clone();
+        let put = |password: &str| json!({"secrets": {"password": password}});
+        assert_eq!(stage.put(&format!("{path}/secrets"), put("also wrong")).await.status, 422);
+        let rotated = stage.put(&format!("{path}/secrets"), put(crate::stage::PASSWORD)).await;
+        assert_eq!((rotated.status, &rotated.body["last_test"]["status"]), (200, &json!("ok")));
+    }
+
+    #[tokio::test]
+    async fn whatever_is_wrong_is_named() {
+        let stage = Stage::new().await;
+        let path = format!("{}/secrets", stage.slack_integration().await);
+        for (secrets, field) in [
+            (json!({}), "secrets"),
+            (json!({"bot_token": ""}), "secrets.bot_token"),
+            (json!({"bot_token": "xapp-1"}), "secrets.bot_token"),
+            (json!({"bot_token": TOKEN, "pin": "1"}), "secrets.pin"),
+        ] {
+            let answer = stage.put(&path, json!({"secrets": secrets})).await;
+            assert_eq!((answer.status, &answer.body["errors"][0]["field"]), (422, &json!(field)));
+        }
+        assert_eq!(stage.stored().await[0].rev, 1);
+    }
+
+    #[tokio::test]
+    async fn two_rotations_at_the_same_time_make_two_versions() {
+        let stage = Stage::new().await;
+        let path = format!("{}/secrets", stage.slack_integration().await);
+        let put = |token: &str| json!({"secrets": {"bot_token": token}});
+        let (one, other) =
+            tokio::join!(stage.put(&path, put("xoxb-good-aaaa")), stage.put(&path, put("xoxb-good-bbbb")));
+        assert_eq!((one.status, other.status), (200, 200));
+        let stored = &stage.stored().await[0];
+        assert_eq!((stored.secret_version, stored.rev), (3, 3));
+        stage.store.fail_next("save_integration", StoreError::Conflict);
+        stage.store.fail_next("save_integration", StoreError::Conflict);
+        assert_eq!(stage.put(&path, put("xoxb-good-cccc")).await.status, 409);
+    }
+}

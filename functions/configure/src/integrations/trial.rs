@@ -1,0 +1,85 @@
+//! Testing settings before they are saved, and telling the admin which field to mend.
+
+use super::draft::Draft;
+use crate::hub::{Hub, Place};
+use api::{
+    integrations::TestView,
+    problem::{FieldProblem, Problem, ProblemKind},
+};
+use domain::{
+    channel::Provider,
+    health::{HealthStatus, TestReport},
+};
+use runtime::http::Answer;
+use serde::Deserialize;
+
+/// Whether the caller wants the test: yes, unless it says `?test=false`.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Wish {
+    test: Option<bool>,
+}
+
+impl Wish {
+    /// The test cannot be left out.
+    pub(super) const ALWAYS: Self = Self { test: None };
+
+    fn wanted(self) -> bool {
+        self.test.unwrap_or(true)
+    }
+}
+
+/// Tests a draft if that is wished. A test that fails is 422: nothing may be saved then.
+pub(super) async fn passed<P: Place>(hub: &Hub<P>, draft: &Draft, wish: Wish) -> Answer<Option<TestReport>> {
+    if !wish.wanted() {
+        return Ok(None);
+    }
+    let report = hub.connections.try_out(draft.provider, &draft.config, &draft.secrets).await;
+    if report.status == HealthStatus::Fail { Err(refusal(draft, &report).into()) } else { Ok(Some(report)) }
+}
+
+fn refusal(draft: &Draft, report: &TestReport) -> Problem {
+    let test = TestView::from(report);
+    let message = match test.detail.as_str() {
+        "" => format!("{} {}", test.reason, test.fix),
+        words => format!("{} {} The provider's words: {words}", test.reason, test.fix),
+    };
+    let errors = fields_at_fault(draft, &report.code)
+        .iter()
+        .map(|field| FieldProblem { field: (*field).to_owned(), code: report.code.clone(), message: message.clone() })
+        .collect();
+    let detail = format!("{} {} Nothing was saved.", test.reason, test.fix);
+    let problem = Problem { errors, ..Problem::new(ProblemKind::ConnectionTestFailed, detail) };
+    problem.with_test(serde_json::json!(test))
+}
+
+/// The fields to look at after such a failure, the likeliest first. An empty name is the settings as a whole: the
+/// provider had a bad moment, or the code says too little.
+fn fields_at_fault(draft: &Draft, code: &str) -> &'static [&'static str] {
+    match draft.provider {
+        Provider::Smtp => match code {
+            "unreachable" | "timeout" | "connection_lost" | "smtp_protocol" => &["config.host", "config.port"],
+            "address_not_allowed" => &["config.host"],
+            "certificate_untrusted" => &["config.host", "config.ca_certificate"],
+            "tls_failed" => &["config.security", "config.port"],
+            "smtp_login_refused" => &["secrets.password", "config.username"],
+            "smtp_sender_refused" => &["config.from_address"],
+            _ => &[""],
+        },
+        // With a webhook, its URL is all there is; with a bot token, Slack's address is ours to know.
+        Provider::Slack if draft.secrets.contains_key("webhook_url") => match code {
+            "slack_channel_not_found"
+            | "slack_channel_closed"
+            | "slack_webhook_gone"
+            | "slack_login_refused"
+            | "address_not_allowed"
+            | "provider_protocol" => &["secrets.webhook_url"],
+            _ => &[""],
+        },
+        Provider::Slack => match code {
+            "slack_login_refused" | "slack_missing_scope" => &["secrets.bot_token"],
+            "slack_channel_not_found" | "slack_channel_closed" => &["config.channel"],
+            _ => &[""],
+        },
+    }
+}
