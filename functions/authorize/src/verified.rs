@@ -4,7 +4,8 @@ use domain::{
     key::{ApiKey, KeyRecord},
     time::Timestamp,
 };
-use ring::{hmac, rand::SystemRandom};
+use ring::hmac;
+use runtime::entropy::{self, NoEntropy};
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
@@ -22,21 +23,9 @@ pub(crate) struct Verified {
     entries: Mutex<HashMap<Vec<u8>, (Timestamp, KeyRecord)>>,
 }
 
-/// The operating system gave no random bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NoEntropy;
-
-impl std::fmt::Display for NoEntropy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the operating system gave no random bytes")
-    }
-}
-
-impl std::error::Error for NoEntropy {}
-
 impl Verified {
     pub(crate) fn new() -> Result<Self, NoEntropy> {
-        let hashing = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| NoEntropy)?;
+        let hashing = hmac::Key::new(hmac::HMAC_SHA256, &entropy::bytes::<32>()?);
         Ok(Self { hashing, entries: Mutex::default() })
     }
 
