@@ -17,7 +17,7 @@ use axum::{
 };
 use futures::FutureExt;
 use lambda_http::{RequestExt, request::RequestContext, service_fn};
-use std::{convert::Infallible, panic::AssertUnwindSafe};
+use std::{convert::Infallible, panic::AssertUnwindSafe, pin::Pin};
 use tower::ServiceExt;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -33,7 +33,17 @@ pub async fn run(function: Function, router: Router) -> Result<(), lambda_http::
     .await
 }
 
-async fn invoke(function: &Function, app: &App, request: lambda_http::Request) -> Response<lambda_http::Body> {
+/// A response that goes out as it is. `lambda_http` would decode the text of any other once more, and thereby drop the
+/// byte order mark that a CSV file begins with.
+struct AsItIs(Response<lambda_http::Body>);
+
+impl lambda_http::IntoResponse for AsItIs {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<lambda_http::Body>> + Send>> {
+        Box::pin(std::future::ready(self.0))
+    }
+}
+
+async fn invoke(function: &Function, app: &App, request: lambda_http::Request) -> AsItIs {
     let lambda_id = request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
     let gateway_id = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
@@ -51,10 +61,14 @@ async fn invoke(function: &Function, app: &App, request: lambda_http::Request) -
     let what = format!("{} {}", request.method(), request.uri().path());
     let response = app.answer(request, gateway_id.as_deref().unwrap_or(&lambda_id)).await;
     function.finish(&format!("{what} {}", response.status().as_u16()));
-    response.map(|bytes| match String::from_utf8(bytes.into()) {
+    AsItIs(response.map(body))
+}
+
+fn body(bytes: Bytes) -> lambda_http::Body {
+    match String::from_utf8(bytes.into()) {
         Ok(text) => lambda_http::Body::Text(text),
         Err(binary) => lambda_http::Body::Binary(binary.into_bytes()),
-    })
+    }
 }
 
 /// A router as the gateway's clients see it. Tests call it directly.
@@ -194,6 +208,15 @@ mod tests {
             })
             .collect();
         insta::assert_json_snapshot!(seen);
+    }
+
+    #[tokio::test]
+    async fn a_byte_order_mark_reaches_the_reader() {
+        let csv = "\u{feff}id,سبب";
+        let response = Response::builder().header(header::CONTENT_TYPE, "text/csv; charset=utf-8");
+        let sent = AsItIs(response.body(body(Bytes::from(csv))).unwrap());
+        let sent = lambda_http::IntoResponse::into_response(sent).await;
+        assert!(matches!(sent.body(), lambda_http::Body::Text(text) if text == csv));
     }
 
     #[tokio::test]
