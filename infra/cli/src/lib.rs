@@ -1,3 +1,10 @@
-//! The command line of Trunkline, and the local stack that it and the end-to-end tests bring up.
+//! The command line of Trunkline: a client of any deployment, and the local stack that it and the end-to-end tests bring
+//! up.
 
+pub mod client;
+pub mod cost;
+pub mod inbox;
+pub mod invocations;
+pub mod recipients;
+pub mod slack;
 pub mod stack;

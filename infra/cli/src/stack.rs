@@ -23,7 +23,7 @@ mod tenant;
 mod up;
 
 pub use error::Error;
-pub use logs::logs;
+pub use logs::{keep_logs, log_text, logs};
 pub use process::Process;
 pub use progress::Progress;
 pub use project::Project;

@@ -1,7 +1,12 @@
 //! What functions and processes logged.
 
 use super::{Error, Project, state};
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 use tokio::process::Command;
 
 /// The program that prints the log of a function or process, or of all functions; `follow` goes on until it is ended.
@@ -25,6 +30,23 @@ pub fn logs(name: &str, source: Option<&str>, follow: bool) -> Result<Command, E
     let mut reader = reader(&project, &project.python(), &stack.endpoint, &groups);
     reader.args(follow.then_some("--follow"));
     Ok(reader)
+}
+
+/// All that the functions logged so far, a line each behind the function's name.
+pub async fn log_text(name: &str) -> Result<String, Error> {
+    let output = logs(name, None, false)?.stdin(Stdio::null()).output().await.map_err(Error::io("reading the logs"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Error::Api(format!("the logs cannot be read: {}", said.trim().lines().last().unwrap_or_default())))
+}
+
+/// Keeps what the functions logged beyond the end of the stack; returns the file.
+pub async fn keep_logs(name: &str) -> Result<PathBuf, Error> {
+    let file = Project::here().stack(name)?.join("functions.log");
+    fs::write(&file, log_text(name).await?).map_err(Error::file(&file))?;
+    Ok(file)
 }
 
 /// The program that prints what is in those log groups.

@@ -1,32 +1,29 @@
 //! The tenant that every local stack has.
 
 use super::Error;
-use reqwest::{Client, RequestBuilder, StatusCode};
-use serde_json::{Value, json};
+use crate::client::{self, Client};
+use api::{keys::KeyCreate, tenants::TenantCreate};
+use domain::{ids::TenantId, principal::Grant};
+use reqwest::StatusCode;
 use std::time::{Duration, Instant};
 
 /// Creates a tenant with the operator's credential and returns an API key of it that may do everything.
 pub(super) async fn create(api_url: &str, operator_key: &str, tenant: &str) -> Result<String, Error> {
-    let client = client()?;
-    let create = json!({ "id": tenant, "name": tenant });
-    post(client.post(format!("{api_url}/v1/tenants")).bearer_auth(operator_key).json(&create)).await?;
-    let key = json!({ "name": "local stack", "scopes": ["*"] });
-    let request = client.post(format!("{api_url}/v1/keys")).bearer_auth(operator_key).json(&key);
-    // The operator belongs to no tenant: the header says for which one it acts.
-    let created = post(request.header("X-Trunkline-Tenant", tenant)).await?;
-    created["key"]
-        .as_str()
-        .map(str::to_owned)
-        .ok_or_else(|| Error::Api("POST /v1/keys answered without a key".to_owned()))
+    let id: TenantId = tenant.parse().map_err(|error: domain::ids::InvalidId| Error::Api(error.to_string()))?;
+    let everything = Grant::try_from("*".to_owned()).map_err(Error::Api)?;
+    let operator = Client::new(api_url, operator_key).map_err(refused)?;
+    operator.create_tenant(&TenantCreate { id: id.clone(), name: tenant.to_owned() }).await.map_err(refused)?;
+    let key = KeyCreate { name: "local stack".to_owned(), scopes: vec![everything], expires_at: None };
+    Ok(operator.acting_for(id).create_key(&key).await.map_err(refused)?.key)
 }
 
 /// Waits until the API serves its one public route.
 pub(super) async fn until_served(api_url: &str, within: Duration) -> Result<(), Error> {
-    let client = client()?;
+    let http = client::http().map_err(refused)?;
     let url = format!("{api_url}/v1/openapi.json");
     let deadline = Instant::now() + within;
     loop {
-        let answer = match client.get(&url).send().await {
+        let answer = match http.get(&url).send().await {
             Ok(answer) if answer.status() == StatusCode::OK => return Ok(()),
             Ok(answer) => format!("{}: {}", answer.status(), answer.text().await.unwrap_or_default()),
             Err(error) => error.to_string(),
@@ -38,22 +35,7 @@ pub(super) async fn until_served(api_url: &str, within: Duration) -> Result<(), 
     }
 }
 
-async fn post(request: RequestBuilder) -> Result<Value, Error> {
-    let answer = request.send().await.map_err(|error| Error::Api(error.to_string()))?;
-    let (status, url) = (answer.status(), answer.url().clone());
-    let text = answer.text().await.map_err(|error| Error::Api(error.to_string()))?;
-    if !status.is_success() {
-        return Err(Error::Api(format!("POST {url} answered {status}: {text}")));
-    }
-    serde_json::from_str(&text).map_err(|error| Error::Api(format!("POST {url} answered no JSON: {error}")))
-}
-
-#[expect(clippy::disallowed_methods, reason = "it speaks to the stack's own API on loopback, which no tenant chose")]
-fn client() -> Result<Client, Error> {
-    // reqwest is built without a TLS provider of its own; that another caller was first is fine.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .timeout(Duration::from_secs(30))
-        .build()
-        .map_err(|error| Error::Api(format!("no HTTP client: {error}")))
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn refused(error: client::Error) -> Error {
+    Error::Api(error.to_string())
 }

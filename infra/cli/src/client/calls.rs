@@ -1,0 +1,188 @@
+//! The routes, in the order of the API's list.
+
+use super::{Client, Error};
+use api::{
+    audit::AuditView,
+    campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest},
+    integrations::{IntegrationCreate, IntegrationPatch, IntegrationView, TestAllView, TestView},
+    keys::{KeyCreate, KeyCreated, KeyView},
+    preflight::{PreflightAnswer, PreflightRequest},
+    settings::{SettingsPatch, SettingsView},
+    tenants::{TenantCreate, TenantView},
+};
+use domain::{
+    bundle::DeliveryStatus,
+    ids::{CampaignId, DeliveryId, IntegrationId, KeyId},
+};
+use reqwest::Method;
+use serde_json::json;
+
+/// Which deliveries of a campaign to list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryQuery {
+    /// Only those with this status.
+    pub status: Option<DeliveryStatus>,
+}
+
+/// Tenants and their keys.
+impl Client {
+    /// Creates a tenant; the operator alone may.
+    pub async fn create_tenant(&self, tenant: &TenantCreate) -> Result<TenantView, Error> {
+        self.post("/tenants", tenant).await
+    }
+
+    /// Lists the tenants; the operator alone may.
+    pub async fn tenants(&self) -> Result<Vec<TenantView>, Error> {
+        self.all("/tenants", &[]).await
+    }
+
+    /// Creates an API key. Its secret is in this answer and nowhere else.
+    pub async fn create_key(&self, key: &KeyCreate) -> Result<KeyCreated, Error> {
+        self.post("/keys", key).await
+    }
+
+    /// Lists the API keys.
+    pub async fn keys(&self) -> Result<Vec<KeyView>, Error> {
+        self.all("/keys", &[]).await
+    }
+
+    /// Revokes an API key.
+    pub async fn revoke_key(&self, id: &KeyId) -> Result<(), Error> {
+        self.text(self.request(Method::DELETE, &format!("/keys/{id}"))).await.map(drop)
+    }
+}
+
+/// Integrations, settings, audit.
+impl Client {
+    /// Lists the integrations.
+    pub async fn integrations(&self) -> Result<Vec<IntegrationView>, Error> {
+        self.all("/integrations", &[]).await
+    }
+
+    /// Creates an integration, after a test of its connection unless `untested`.
+    pub async fn create_integration(
+        &self,
+        integration: &IntegrationCreate,
+        untested: bool,
+    ) -> Result<IntegrationView, Error> {
+        let query = if untested { "?test=false" } else { "" };
+        self.post(&format!("/integrations{query}"), integration).await
+    }
+
+    /// Tests settings without saving them.
+    pub async fn test_settings(&self, integration: &IntegrationCreate) -> Result<TestView, Error> {
+        self.post("/integrations/test", integration).await
+    }
+
+    /// Changes an integration.
+    pub async fn change_integration(
+        &self,
+        id: &IntegrationId,
+        patch: &IntegrationPatch,
+    ) -> Result<IntegrationView, Error> {
+        self.read(self.request(Method::PATCH, &format!("/integrations/{id}")).json(patch)).await
+    }
+
+    /// Tests a saved connection.
+    pub async fn test_integration(&self, id: &IntegrationId) -> Result<TestView, Error> {
+        self.post(&format!("/integrations/{id}/test"), &json!({})).await
+    }
+
+    /// Tests every enabled integration.
+    pub async fn test_all(&self) -> Result<TestAllView, Error> {
+        self.post("/integrations/test-all", &json!({})).await
+    }
+
+    /// Lets campaigns use an integration.
+    pub async fn enable_integration(&self, id: &IntegrationId) -> Result<IntegrationView, Error> {
+        self.post(&format!("/integrations/{id}/enable"), &json!({})).await
+    }
+
+    /// Keeps campaigns from using an integration.
+    pub async fn disable_integration(&self, id: &IntegrationId) -> Result<IntegrationView, Error> {
+        self.post(&format!("/integrations/{id}/disable"), &json!({})).await
+    }
+
+    /// Deletes an integration.
+    pub async fn delete_integration(&self, id: &IntegrationId) -> Result<(), Error> {
+        self.text(self.request(Method::DELETE, &format!("/integrations/{id}"))).await.map(drop)
+    }
+
+    /// Changes the tenant's settings.
+    pub async fn change_settings(&self, patch: &SettingsPatch) -> Result<SettingsView, Error> {
+        self.read(self.request(Method::PATCH, "/settings").json(patch)).await
+    }
+
+    /// The audit trail, oldest first.
+    pub async fn audit(&self) -> Result<Vec<AuditView>, Error> {
+        self.all("/audit", &[]).await
+    }
+}
+
+/// Campaigns.
+impl Client {
+    /// Asks whether a campaign may go.
+    pub async fn preflight(&self, request: &PreflightRequest) -> Result<PreflightAnswer, Error> {
+        self.post("/preflight", request).await
+    }
+
+    /// Sends. With an idempotency key it is safe to repeat.
+    pub async fn send(
+        &self,
+        campaign: &CampaignId,
+        request: &SendRequest,
+        idempotency_key: Option<&str>,
+    ) -> Result<SendAccepted, Error> {
+        let mut call = self.request(Method::POST, &format!("/campaigns/{campaign}/deliveries")).json(request);
+        if let Some(key) = idempotency_key {
+            call = call.header("Idempotency-Key", key);
+        }
+        self.read(call).await
+    }
+
+    /// Lists the campaigns.
+    pub async fn campaigns(&self) -> Result<Vec<CampaignView>, Error> {
+        self.all("/campaigns", &[]).await
+    }
+
+    /// A campaign with its live totals.
+    pub async fn campaign(&self, id: &CampaignId) -> Result<CampaignView, Error> {
+        self.get(&format!("/campaigns/{id}")).await
+    }
+
+    /// Lists a campaign's deliveries.
+    pub async fn deliveries(&self, id: &CampaignId, query: DeliveryQuery) -> Result<Vec<DeliveryView>, Error> {
+        let status: Vec<_> = query.status.iter().map(|status| ("status", status.as_str())).collect();
+        self.all(&format!("/campaigns/{id}/deliveries"), &status).await
+    }
+
+    /// One delivery with all its attempts.
+    pub async fn delivery(&self, campaign: &CampaignId, id: &DeliveryId) -> Result<DeliveryView, Error> {
+        self.get(&format!("/campaigns/{campaign}/deliveries/{id}")).await
+    }
+
+    /// What failed, as CSV.
+    pub async fn errors_csv(&self, id: &CampaignId) -> Result<String, Error> {
+        self.text(self.request(Method::GET, &format!("/campaigns/{id}/errors.csv"))).await
+    }
+
+    /// Queues what failed again.
+    pub async fn resend(&self, id: &CampaignId, request: &ResendRequest) -> Result<ResendAnswer, Error> {
+        self.post(&format!("/campaigns/{id}/resend"), request).await
+    }
+
+    /// Holds what is not sent yet.
+    pub async fn pause(&self, id: &CampaignId) -> Result<CampaignView, Error> {
+        self.post(&format!("/campaigns/{id}/pause"), &json!({})).await
+    }
+
+    /// Goes on with what was held.
+    pub async fn resume(&self, id: &CampaignId) -> Result<CampaignView, Error> {
+        self.post(&format!("/campaigns/{id}/resume"), &json!({})).await
+    }
+
+    /// Stops what is not sent yet for good.
+    pub async fn cancel(&self, id: &CampaignId) -> Result<CampaignView, Error> {
+        self.post(&format!("/campaigns/{id}/cancel"), &json!({})).await
+    }
+}
