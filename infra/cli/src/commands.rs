@@ -2,10 +2,18 @@
 
 use std::process::ExitCode;
 
+pub(crate) mod api;
+pub(crate) mod audit;
+pub(crate) mod campaign;
 pub(crate) mod deploy;
 pub(crate) mod down;
+pub(crate) mod integrations;
+pub(crate) mod key;
 pub(crate) mod logs;
+pub(crate) mod preflight;
+pub(crate) mod send;
 pub(crate) mod status;
+pub(crate) mod tenant;
 pub(crate) mod up;
 
 /// What a command ends with: an exit code of its own, or an error that `main` prints.

@@ -23,6 +23,20 @@ enum Command {
     Status(commands::status::Args),
     /// Show what functions and processes of a local stack logged.
     Logs(commands::logs::Args),
+    /// Tenants, for the operator.
+    Tenant(commands::tenant::Args),
+    /// API keys.
+    Key(commands::key::Args),
+    /// Integrations: what is connected, and how it does.
+    Integrations(commands::integrations::Args),
+    /// Ask whether a campaign may go; every reason against it is told.
+    Preflight(commands::preflight::Args),
+    /// Send to recipients.
+    Send(commands::send::Args),
+    /// Campaigns: how far they are, what failed, pause and resume.
+    Campaign(commands::campaign::Args),
+    /// The audit trail: who changed what.
+    Audit(commands::audit::Args),
     /// Build the functions for AWS and deploy them to your account.
     Deploy(commands::deploy::Args),
 }
@@ -34,6 +48,13 @@ async fn main() -> ExitCode {
         Command::Down(args) => commands::down::run(args).await,
         Command::Status(args) => commands::status::run(&args),
         Command::Logs(args) => commands::logs::run(args).await,
+        Command::Tenant(args) => commands::tenant::run(args).await,
+        Command::Key(args) => commands::key::run(args).await,
+        Command::Integrations(args) => commands::integrations::run(args).await,
+        Command::Preflight(args) => commands::preflight::run(args).await,
+        Command::Send(args) => commands::send::run(args).await,
+        Command::Campaign(args) => commands::campaign::run(args).await,
+        Command::Audit(args) => commands::audit::run(args).await,
         Command::Deploy(args) => commands::deploy::run(args).await,
     };
     outcome.unwrap_or_else(|error| {
