@@ -5,6 +5,7 @@ use std::process::ExitCode;
 pub(crate) mod api;
 pub(crate) mod audit;
 pub(crate) mod campaign;
+pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod down;
 pub(crate) mod integrations;

@@ -23,6 +23,8 @@ enum Command {
     Status(commands::status::Args),
     /// Show what functions and processes of a local stack logged.
     Logs(commands::logs::Args),
+    /// Do the hub's main job once, on a stack of its own, and show what came of it.
+    Demo(commands::demo::Args),
     /// Tenants, for the operator.
     Tenant(commands::tenant::Args),
     /// API keys.
@@ -48,6 +50,7 @@ async fn main() -> ExitCode {
         Command::Down(args) => commands::down::run(args).await,
         Command::Status(args) => commands::status::run(&args),
         Command::Logs(args) => commands::logs::run(args).await,
+        Command::Demo(args) => commands::demo::run(args).await,
         Command::Tenant(args) => commands::tenant::run(args).await,
         Command::Key(args) => commands::key::run(args).await,
         Command::Integrations(args) => commands::integrations::run(args).await,
