@@ -1,0 +1,4 @@
+//! Campaigns with their totals.
+
+pub(crate) mod list;
+pub(crate) mod read;
