@@ -287,6 +287,10 @@ pub struct AttemptView {
     pub code: Option<String>,
     /// The provider's own words.
     pub detail: Option<String>,
+    /// What happened, in English.
+    pub reason: Option<String>,
+    /// What happened, in Arabic.
+    pub reason_ar: Option<String>,
     /// When its result was written, RFC 3339.
     pub at: String,
 }

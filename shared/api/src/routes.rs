@@ -41,6 +41,7 @@ const PAGE: &[Query] =
     &[("limit", "Entries a page, 1 to 200; 50 unless said otherwise."), ("cursor", "`next` of the page before.")];
 const TEST: &[Query] = &[("test", "`false` saves without testing the connection first.")];
 const DELIVERIES: &[Query] = &[PAGE[0], PAGE[1], ("status", "Only deliveries with this status.")];
+const ERRORS: &[Query] = &[("cursor", "As in the link to the next part.")];
 const WINDOW: &[Query] = &[("hours", "How far back, 1 to 720 hours; 24 unless said otherwise.")];
 const LOG: &[Query] = &[("hours", WINDOW[0].1), ("limit", "At most this many entries, up to 200.")];
 
@@ -103,7 +104,7 @@ routes! {
         GET "/v1/campaigns/{id}" scope(CampaignsRead), "A campaign with its live totals.", None => 200 Some("CampaignView"), &[];
         GET "/v1/campaigns/{id}/deliveries" scope(CampaignsRead), "List a campaign's deliveries.", None => 200 Some("DeliveryList"), DELIVERIES;
         GET "/v1/campaigns/{id}/deliveries/{delivery_id}" scope(CampaignsRead), "One delivery with all its attempts.", None => 200 Some("DeliveryView"), &[];
-        GET "/v1/campaigns/{id}/errors.csv" scope(CampaignsRead), "What failed, as CSV.", None => 200 None, &[];
+        GET "/v1/campaigns/{id}/errors.csv" scope(CampaignsRead), "What failed, as CSV; what does not fit is linked as `rel=\"next\"`.", None => 200 None, ERRORS;
         POST "/v1/campaigns/{id}/resend" scope(CampaignsSend), "Queue what failed again; what was sent stays sent.", Some("ResendRequest") => 202 Some("ResendAnswer"), &[];
         POST "/v1/campaigns/{id}/pause" scope(CampaignsSend), "Hold what is not sent yet.", None => 200 Some("CampaignView"), &[];
         POST "/v1/campaigns/{id}/resume" scope(CampaignsSend), "Go on with what was held.", None => 200 Some("CampaignView"), &[];

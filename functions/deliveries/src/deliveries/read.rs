@@ -64,6 +64,9 @@ mod tests {
         );
         assert_eq!(told["attempts"][1]["code"], "smtp_recipient_refused");
         assert_eq!(told["attempts"][1]["detail"], "550 no such user");
+        assert_eq!(told["attempts"][1]["reason"], "The mail server refused the recipient for good.");
+        assert_eq!(told["attempts"][1]["reason_ar"], "رفض خادم البريد المستلم نهائيًا.");
+        assert_eq!(told["attempts"][2]["reason"], json!(null));
         assert_eq!(stage.get(&path(&ids[0])).await.body["attempts"].as_array().unwrap().len(), 1);
     }
 

@@ -4,6 +4,7 @@ use super::walk::Part;
 use api::campaigns::{AttemptView, DeliveryError, DeliveryView};
 use domain::{
     bundle::{Bundle, BundleId, Cause, DeliveryStatus, LEASE_MS, MemberResult, Recipient},
+    failure::explain,
     ids::CampaignId,
     tenant::TenantScope,
     time::Timestamp,
@@ -43,11 +44,14 @@ impl Attempt<'_> {
             MemberResult::Retrying(_) => "retrying",
             MemberResult::Waiting => "waiting",
         };
+        let words = self.cause().and_then(|cause| explain(&cause.code));
         AttemptView {
             number: self.bundle.attempts + 1,
             result: result.to_owned(),
             code: self.cause().map(|cause| cause.code.clone()),
             detail: self.cause().map(|cause| cause.detail.clone()),
+            reason: words.map(|words| words.en.to_owned()),
+            reason_ar: words.map(|words| words.ar.to_owned()),
             at: self.bundle.finished_at.unwrap_or(self.bundle.created_at).to_rfc3339(),
         }
     }
