@@ -9,6 +9,7 @@ use domain::{
 };
 use runtime::lazy::Lazy;
 use store::{RateConflict, Rates, StoreError};
+use tokio::sync::Mutex;
 
 /// How often a lease is tried against concurrent senders. Each round loses to somebody who made progress.
 const ROUNDS: usize = 20;
@@ -20,6 +21,9 @@ const UNLIMITED_TRUST_MS: i64 = 1_000;
 /// Leases slots for one sender. Remembers each integration's record, so that a lease is usually one conditional write.
 pub struct Leases<S> {
     store: Lazy<S>,
+    /// Held while a record is read or written. A batch's bundles are worked on at once: without it they would contend
+    /// for one record among themselves, and each of ten leases would cost several writes instead of one.
+    turn: Mutex<()>,
     known: Expiring<(TenantId, IntegrationId), RateState>,
     unlimited: Expiring<(TenantId, IntegrationId), RateState>,
 }
@@ -27,7 +31,12 @@ pub struct Leases<S> {
 impl<S: Rates> Leases<S> {
     /// Leases from the records in `store`.
     pub fn new(store: Lazy<S>) -> Self {
-        Self { store, known: Expiring::new(domain::time::DAY_MS), unlimited: Expiring::new(UNLIMITED_TRUST_MS) }
+        Self {
+            store,
+            turn: Mutex::default(),
+            known: Expiring::new(domain::time::DAY_MS),
+            unlimited: Expiring::new(UNLIMITED_TRUST_MS),
+        }
     }
 
     /// Leases up to `wanted` slots. An integration without limits costs no write: only a pause can hold it up.
@@ -40,6 +49,7 @@ impl<S: Rates> Leases<S> {
         now: Timestamp,
     ) -> Result<Lease, StoreError> {
         let key = (scope.tenant().clone(), id.clone());
+        let _turn = self.turn.lock().await;
         if limits == Limits::default() {
             let state = if let Some(state) = self.unlimited.get(&key, now) {
                 state
@@ -100,5 +110,68 @@ impl<S: Rates> Leases<S> {
             }
         }
         Err(StoreError::Unavailable("too many senders lease from this integration at once".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{
+        Mutex as StdMutex,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    /// A record that is far away: whoever asks waits, and others may come first.
+    #[derive(Default)]
+    struct Remote {
+        record: StdMutex<RateState>,
+        reads: AtomicU32,
+        writes: AtomicU32,
+    }
+
+    impl Rates for Remote {
+        async fn rate(&self, _: &TenantScope, _: &IntegrationId) -> Result<RateState, StoreError> {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            Ok(self.record.lock().unwrap().clone())
+        }
+
+        async fn save_rate(&self, _: &TenantScope, _: &IntegrationId, state: &RateState) -> Result<(), RateConflict> {
+            self.writes.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            let mut record = self.record.lock().unwrap();
+            if record.rev + 1 != state.rev {
+                return Err(RateConflict::Newer(record.clone()));
+            }
+            *record = state.clone();
+            Ok(())
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test is the authority over its own tenant")]
+    fn acme() -> TenantScope {
+        TenantScope::established("acme".parse().unwrap())
+    }
+
+    async fn lease_for_ten_bundles(limits: Limits) -> Leases<Remote> {
+        let leases = Leases::new(Lazy::ready(Remote::default()));
+        let (scope, id) = (acme(), IntegrationId::generate());
+        let all = (0..10).map(|_| leases.lease(&scope, &id, limits, 25, Timestamp(0)));
+        for lease in futures::future::join_all(all).await {
+            assert!(matches!(lease.unwrap(), Lease::Granted { count: 25, .. }));
+        }
+        leases
+    }
+
+    #[tokio::test]
+    async fn the_bundles_of_a_batch_do_not_contend_with_each_other() {
+        let leases = lease_for_ten_bundles(Limits { per_day: Some(1_000), ..Limits::default() }).await;
+        assert_eq!((leases.store.reads.load(Ordering::Relaxed), leases.store.writes.load(Ordering::Relaxed)), (1, 10));
+    }
+
+    #[tokio::test]
+    async fn without_limits_a_batch_looks_once() {
+        let leases = lease_for_ten_bundles(Limits::default()).await;
+        assert_eq!((leases.store.reads.load(Ordering::Relaxed), leases.store.writes.load(Ordering::Relaxed)), (1, 0));
     }
 }
