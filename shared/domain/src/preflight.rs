@@ -200,8 +200,12 @@ fn capability(facts: &Facts<'_>) -> Check {
 
 /// The first few of many reasons, and how many there are.
 fn summarize(reasons: &[(usize, String)]) -> String {
-    let shown: Vec<String> =
-        reasons.iter().take(5).map(|(number, why)| format!("recipients[{number}]: {why}")).collect();
+    // Some reasons are sentences; the list ends with a full stop of its own.
+    let shown: Vec<String> = reasons
+        .iter()
+        .take(5)
+        .map(|(number, why)| format!("recipients[{number}]: {}", why.trim_end_matches('.')))
+        .collect();
     let more = reasons.len().saturating_sub(shown.len());
     if more == 0 { shown.join("; ") } else { format!("{}; and {more} more", shown.join("; ")) }
 }
@@ -316,7 +320,7 @@ mod tests {
 
     #[test]
     fn many_bad_recipients_are_summarized() {
-        let bad: Vec<_> = (0..9).map(|number| (number, "no @".to_owned())).collect();
+        let bad: Vec<_> = (0..9).map(|number| (number, "no @.".to_owned())).collect();
         assert!(summarize(&bad).ends_with("recipients[4]: no @; and 4 more"));
     }
 }
