@@ -126,12 +126,14 @@ fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 fn write_problem(f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Result {
-    write!(f, "{} ({} {})\n{}", problem.title, problem.status, problem.code.code(), problem.detail)?;
-    // A single field at fault is the detail already.
+    write!(f, "{} ({} {})", problem.title, problem.status, problem.code.code())?;
+    // Of several fields at fault the detail says no more than how many; a single one is the detail already.
     if problem.errors.len() > 1 {
         for error in &problem.errors {
             write!(f, "\n  {}: {}", error.field, error.message)?;
         }
+    } else {
+        write!(f, "\n{}", problem.detail)?;
     }
     for check in part::<Vec<CheckView>>(problem.checks.as_ref()).unwrap_or_default() {
         if check.status == CheckStatus::Fail {

@@ -105,7 +105,7 @@ async fn carry_out(verb: Verb, api: &Api) -> Outcome {
         Verb::Errors { id } => {
             let csv = client.errors_csv(&id).await?;
             if api.json {
-                println!("{}", serde_json::json!({ "csv": csv }));
+                println!("{}", serde_json::json!({ "csv": csv.trim_start_matches('\u{feff}') }));
             } else {
                 print!("{csv}");
             }
