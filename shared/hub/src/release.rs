@@ -3,11 +3,15 @@
 
 use crate::dispatch;
 use domain::{bundle::Bundle, bundle::BundleId, ids::CampaignId, tenant::TenantScope, time::Timestamp};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use runtime::queue::Queues;
 use store::{Bundles, HeldFor, StoreError};
 
 /// How many held bundles are looked up at once.
 const PAGE: usize = 100;
+
+/// How many are released at a time.
+const AT_ONCE: usize = 16;
 
 /// Releases everything held for `held_for`. Returns how many bundles went back to their queue.
 ///
@@ -23,10 +27,12 @@ pub async fn all(
     let mut released = 0;
     loop {
         let held = store.held(scope, held_for, PAGE).await?;
-        let mut progress = 0;
-        for (campaign, id) in &held {
-            progress += usize::from(by_id(store, queues, scope, campaign, id, now).await?);
-        }
+        let went: Vec<bool> = stream::iter(held.iter().cloned())
+            .map(|(campaign, id)| by_id(store, queues, scope, campaign, id, now))
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let progress = went.into_iter().filter(|went| *went).count();
         released += progress;
         // A short page was the last one; a page without progress is an index that lags behind.
         if held.len() < PAGE || progress == 0 {
@@ -58,18 +64,18 @@ async fn by_id(
     store: &impl Bundles,
     queues: &impl Queues,
     scope: &TenantScope,
-    campaign: &CampaignId,
-    id: &BundleId,
+    campaign: CampaignId,
+    id: BundleId,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    match store.release(scope, campaign, id, now).await {
+    match store.release(scope, &campaign, &id, now).await {
         Ok(()) => {}
         Err(StoreError::Conflict) => return Ok(false),
         Err(error) => return Err(error),
     }
     let origin = BundleId { generation: 0, ..id.clone() };
-    let generations = store.generations(scope, campaign, &origin).await?;
-    if let Some(bundle) = generations.iter().find(|bundle| bundle.id == *id) {
+    let generations = store.generations(scope, &campaign, &origin).await?;
+    if let Some(bundle) = generations.iter().find(|bundle| bundle.id == id) {
         dispatch::queue(queues, scope, bundle, 0).await;
     }
     Ok(true)
