@@ -20,6 +20,7 @@ mod project;
 mod python;
 mod state;
 mod tenant;
+mod tether;
 mod up;
 
 pub use error::Error;

@@ -4,7 +4,7 @@ use super::{
     DEFAULT_NAME, Error, Process, Progress, Project, Slack, Smtp, StackState, build, logs,
     process::end,
     python::{self, lock},
-    state, tenant,
+    state, tenant, tether,
 };
 use serde::Deserialize;
 use std::{
@@ -37,6 +37,8 @@ pub struct UpOptions {
     pub binaries: Option<PathBuf>,
     /// The tenant to create.
     pub tenant: String,
+    /// End it when this process ends, in whatever way.
+    pub ends_with_us: bool,
 }
 
 impl Default for UpOptions {
@@ -48,7 +50,14 @@ impl Default for UpOptions {
 impl UpOptions {
     /// A stack of that name.
     pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), release: false, iam: false, binaries: None, tenant: "acme".to_owned() }
+        Self {
+            name: name.to_owned(),
+            release: false,
+            iam: false,
+            binaries: None,
+            tenant: "acme".to_owned(),
+            ends_with_us: false,
+        }
     }
 }
 
@@ -127,6 +136,9 @@ impl Starting {
     async fn bring_up(&mut self, options: &UpOptions, progress: &Progress) -> Result<StackState, Error> {
         let environment = async |bar: &_| python::environment(&self.project, bar).await;
         let python = progress.step("Python environment", environment).await?;
+        if options.ends_with_us {
+            tether::tie(&self.project, &python, &self.folder)?;
+        }
         let binaries = if let Some(folder) = &options.binaries {
             folder.clone()
         } else {
