@@ -59,7 +59,7 @@ struct Demo {
 pub(crate) async fn run(args: Args) -> Outcome {
     let started = Instant::now();
     stack::down(STACK).await?;
-    let options = UpOptions { binaries: args.binaries, ..UpOptions::named(STACK) };
+    let options = UpOptions { binaries: args.binaries, ends_with_us: !args.keep, ..UpOptions::named(STACK) };
     let state = stack::up(&options, &Progress::on_stderr()).await?;
     let ready = Instant::now();
     let outcome = tokio::select! {
