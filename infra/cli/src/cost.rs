@@ -112,7 +112,7 @@ impl Usage {
     pub fn bill(&self) -> Vec<Item> {
         let per_million = |what, used: f64, price: f64| Item { what, used, dollars: used * price / MILLION };
         let counted = |what, used: u64, price| per_million(what, as_f64(used), price);
-        let log_gb = as_f64(self.log_bytes) / 1e9;
+        let log_mb = as_f64(self.log_bytes) / 1e6;
         vec![
             counted("HTTP API requests", self.http_requests, price::HTTP_API_REQUEST),
             counted("Lambda requests", self.invocations, price::LAMBDA_REQUEST),
@@ -123,7 +123,7 @@ impl Usage {
             counted("KMS calls", self.calls_to("KMS"), price::KMS_CALL),
             counted("Secrets Manager calls", self.calls_to("SecretsManager"), price::SECRETS_MANAGER_CALL),
             counted("EventBridge events", self.events, price::EVENT),
-            Item { what: "Logs, GB", used: log_gb, dollars: log_gb * price::LOG_DOLLARS_PER_GB },
+            Item { what: "Logs, MB", used: log_mb, dollars: log_mb / 1e3 * price::LOG_DOLLARS_PER_GB },
         ]
     }
 

@@ -86,9 +86,9 @@ impl Report {
             self.outcomes.summary()
         );
         if kept {
-            go_on(stack)
+            go_on(stack);
         } else {
-            println!("The stack is down again. `cargo trunkline demo --keep` leaves it running.")
+            println!("The stack is down again. `cargo trunkline demo --keep` leaves it running.");
         }
     }
 
