@@ -1,1 +1,36 @@
-//! placeholder
+//! End to end, on the deployed template: what a user does, and what must hold when things go wrong.
+//!
+//! The first test that needs it brings up a stack, which all of them share and which ends with this process; set
+//! `TRUNKLINE_STACK=<name>` to use one that is up already (`cargo trunkline up --name <name>`). Every test brings its
+//! own tenant, so they run side by side and in any order. Nothing here sleeps: what takes time is awaited by its effect
+//! ([`await_until`]). Faults are injected where they happen: in the queue, in the tables, in the functions' processes.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what is not as expected ends the test")]
+
+// What the tests stand on.
+mod await_until;
+mod bus;
+mod emulator;
+mod inbox;
+mod scrubbed;
+mod slack_double;
+mod stack;
+mod strange_mail_server;
+mod tenant;
+
+// What a user does, and what others may not.
+mod is_kept_from_others;
+mod manages_keys;
+mod reads_the_contract;
+mod rotates_secrets;
+mod runs_a_stack;
+mod sends_a_campaign;
+mod stops_and_goes_on;
+mod types_wrong;
+
+// What happens meanwhile.
+mod crashes;
+mod duplicates;
+mod keeps_secrets;
+mod poison;
+mod sample_events;
+mod throttling;

@@ -1,0 +1,155 @@
+//! The emulated AWS as an operator reaches it: tables, queues, functions and their logs. This is how tests look behind
+//! the API and how they inject faults. Its protocols are plain JSON over HTTP, so no SDK is needed.
+
+use crate::stack::Stack;
+use reqwest::Client;
+use serde_json::{Value, json};
+
+/// Calls to one stack's emulator.
+pub(crate) struct Emulator {
+    stack: &'static Stack,
+    http: Client,
+}
+
+/// What a function answered.
+#[derive(Debug)]
+pub(crate) struct Invoked {
+    /// Whether it failed instead of answering.
+    pub(crate) failed: bool,
+    pub(crate) answer: Value,
+}
+
+impl Emulator {
+    pub(crate) fn of(stack: &'static Stack) -> Self {
+        Self { stack, http: client() }
+    }
+
+    /// Every item of the tenant, in both tables, in the order of their keys: what an action has changed shows here.
+    pub(crate) async fn items_of(&self, tenant: &str) -> Vec<Value> {
+        let partition = format!("T#{tenant}#");
+        let mut items = self.items("TenantTable").await;
+        items.retain(|item| item["pk"]["S"].as_str().unwrap_or_default().starts_with(&partition));
+        let auth = self.items("AuthTable").await;
+        items.extend(auth.into_iter().filter(|item| item["tenant"]["S"] == *tenant));
+        for item in items.iter_mut().filter_map(Value::as_object_mut) {
+            // A key remembers a cheaper hash of itself when it is first used.
+            item.remove("mac");
+        }
+        items.sort_by_key(|item| format!("{} {}", item["pk"]["S"], item["sk"]["S"]));
+        items
+    }
+
+    /// Every item of a table.
+    pub(crate) async fn items(&self, table: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut request = json!({"TableName": self.stack.outputs[table], "ConsistentRead": true});
+        loop {
+            let page = self.call("dynamodb", "DynamoDB_20120810.Scan", &request).await;
+            items.extend(page["Items"].as_array().cloned().unwrap_or_default());
+            match page.get("LastEvaluatedKey") {
+                Some(last) => request["ExclusiveStartKey"] = last.clone(),
+                None => return items,
+            }
+        }
+    }
+
+    /// Sets a number in an item, as time would.
+    pub(crate) async fn set_number(&self, item: &Value, name: &str, value: i64) {
+        let request = json!({
+            "TableName": self.stack.outputs["TenantTable"],
+            "Key": {"pk": item["pk"], "sk": item["sk"]},
+            "UpdateExpression": "SET #n = :v",
+            "ExpressionAttributeNames": {"#n": name},
+            "ExpressionAttributeValues": {":v": {"N": value.to_string()}},
+        });
+        self.call("dynamodb", "DynamoDB_20120810.UpdateItem", &request).await;
+    }
+
+    /// Puts a text on a queue; the id of the message.
+    pub(crate) async fn queue(&self, queue: &str, body: &str) -> String {
+        let request = json!({"QueueUrl": self.stack.outputs[queue], "MessageBody": body});
+        let answer = self.call("sqs", "AmazonSQS.SendMessage", &request).await;
+        answer["MessageId"].as_str().expect("a message has an id").to_owned()
+    }
+
+    /// How many messages wait in a queue or are being worked on.
+    pub(crate) async fn messages_in(&self, queue: &str) -> u64 {
+        let request = json!({"QueueUrl": self.stack.outputs[queue], "AttributeNames": ["All"]});
+        let answer = self.call("sqs", "AmazonSQS.GetQueueAttributes", &request).await;
+        ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+            .iter()
+            .filter_map(|name| answer["Attributes"][name].as_str()?.parse::<u64>().ok())
+            .sum()
+    }
+
+    /// Invokes a function and waits for its answer.
+    pub(crate) async fn invoke(&self, function: &str, event: &Value) -> Invoked {
+        let url =
+            format!("{}/2015-03-31/functions/{}/invocations", self.stack.endpoint, self.stack.functions[function]);
+        let response = self.http.post(url).header("authorization", credential("lambda")).json(event);
+        let response = response.send().await.expect("the emulator answers");
+        let failed = response.headers().contains_key("x-amz-function-error");
+        Invoked { failed, answer: response.json().await.unwrap_or_default() }
+    }
+
+    /// Changes variables in a function's environment and gives back what they were.
+    pub(crate) async fn set_variable(&self, function: &str, name: &str, value: &str) -> String {
+        let url =
+            format!("{}/2015-03-31/functions/{}/configuration", self.stack.endpoint, self.stack.functions[function]);
+        let request = self.http.get(&url).header("authorization", credential("lambda"));
+        let now: Value = request.send().await.expect("the emulator answers").json().await.expect("it speaks JSON");
+        let mut variables = now["Environment"]["Variables"].clone();
+        let before = variables[name].as_str().expect("the variable is there").to_owned();
+        variables[name] = value.into();
+        let change = json!({"Environment": {"Variables": variables}});
+        let request = self.http.put(&url).header("authorization", credential("lambda")).json(&change);
+        let changed = request.send().await.expect("the emulator answers");
+        assert!(changed.status().is_success(), "{changed:?}");
+        before
+    }
+
+    /// All that a function has logged, a line each.
+    pub(crate) async fn logs(&self, function: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut request = json!({"logGroupName": self.stack.log_groups[function]});
+        loop {
+            let page = self.call("logs", "Logs_20140328.FilterLogEvents", &request).await;
+            let events = page["events"].as_array().cloned().unwrap_or_default();
+            lines.extend(events.iter().filter_map(|event| event["message"].as_str().map(str::to_owned)));
+            match page.get("nextToken").filter(|token| !token.is_null()) {
+                Some(token) => request["nextToken"] = token.clone(),
+                None => return lines,
+            }
+        }
+    }
+
+    async fn call(&self, service: &str, target: &str, body: &Value) -> Value {
+        let request = self
+            .http
+            .post(&self.stack.endpoint)
+            .header("x-amz-target", target)
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("authorization", credential(service))
+            .body(body.to_string());
+        let response = request.send().await.expect("the emulator answers");
+        let status = response.status();
+        let answer: Value = response.json().await.expect("the emulator speaks JSON");
+        assert!(status.is_success(), "{target}: {status} {answer}");
+        answer
+    }
+}
+
+/// The emulator reads service and region out of a signature, and checks nothing else of it.
+fn credential(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
+}
+
+/// A client for addresses on loopback.
+#[expect(clippy::disallowed_methods, reason = "it speaks to the stack on loopback, which no tenant chose")]
+pub(crate) fn client() -> Client {
+    // reqwest is built without a TLS provider of its own; that another test was first is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().build().expect("a client without special wishes")
+}

@@ -1,0 +1,145 @@
+//! One tenant's things are as good as absent for another, and for whoever may not have them.
+
+use crate::tenant::{Tenant, message};
+use api::routes::{Access, ROUTES, Route};
+use domain::principal::Scope;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// What a tenant has that others might want.
+struct Belongings {
+    integration: String,
+    template: String,
+    campaign: String,
+    delivery: String,
+    key: String,
+}
+
+async fn belongings(tenant: &Tenant) -> Belongings {
+    let integration = tenant.email().await;
+    let template = json!({
+        "id": "welcome", "name": "Welcome", "channel": "email",
+        "texts": {"en": {"subject": "Hi {{ name }}", "text": "Hello {{ name }}"}},
+    });
+    tenant.post("/v1/templates", &template).await.expect(201);
+    let addresses = ["refuse-550-a", "b"].map(|name| tenant.address(name));
+    let delivery = tenant.send("spring", "email", &addresses).await.remove(0);
+    tenant.settled("spring").await;
+    let key = tenant.post("/v1/keys", &json!({"name": "CI", "scopes": ["campaigns:read"]})).await.expect(201);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    Belongings { integration, template: "welcome".into(), campaign: "spring".into(), delivery, key: text(&key["id"]) }
+}
+
+impl Belongings {
+    /// The path of a route with these things in it.
+    fn path(&self, route: &Route) -> String {
+        let id = match route.path.split('/').nth(2).unwrap() {
+            "integrations" => &self.integration,
+            "templates" => &self.template,
+            "campaigns" => &self.campaign,
+            "keys" => &self.key,
+            other => panic!("what is the id in {other}?"),
+        };
+        route.path.replace("{id}", id).replace("{delivery_id}", &self.delivery)
+    }
+}
+
+/// A body that a route would take.
+fn body(tenant: &Tenant, route: &Route) -> Value {
+    match route.request {
+        None => Value::Null,
+        Some("IntegrationCreate") => tenant.email_settings(),
+        Some("IntegrationPatch") => json!({"name": "Mine now"}),
+        Some("SecretsPut") => json!({"secrets": {"password": "mine now"}}),
+        Some("ProbePut") => json!({"interval_minutes": 1}),
+        Some("SettingsPatch") => json!({"sandbox": {"email": ["me@evil.example"]}}),
+        Some("TemplateBody") => {
+            json!({"name": "Mine", "channel": "email", "texts": {"en": {"subject": "x", "text": "x"}}})
+        }
+        Some("PreflightRequest") => json!({"campaign_id": "spring", "channel": "email", "recipients": []}),
+        Some("SendRequest") => message("email", &[tenant.address("me")]),
+        Some("ResendRequest") => json!({}),
+        Some("KeyCreate") => json!({"name": "x", "scopes": ["campaigns:read"]}),
+        Some("TenantCreate") => json!({"id": "x", "name": "x"}),
+        Some(other) => panic!("what does a {other} look like?"),
+    }
+}
+
+fn method(route: &Route) -> Method {
+    route.method.parse().unwrap()
+}
+
+#[tokio::test]
+async fn every_route_with_an_id_answers_404_to_another_tenant_and_changes_nothing() {
+    let (victim, other) = (Tenant::new().await, Tenant::new().await);
+    let theirs = belongings(&victim).await;
+    let before = victim.items().await;
+    let mut tried = 0;
+    for route in ROUTES.iter().filter(|route| route.path.contains('{')) {
+        let answer = other.call(method(route), &theirs.path(route), &body(&other, route)).await;
+        // A campaign's name is the caller's own to choose: sending into one of the same name is about one's own, which
+        // cannot go without an integration.
+        let expected = if route.function == "enqueue" { (409, "not_ready") } else { (404, "not_found") };
+        let told = answer.body["code"].as_str().unwrap_or_default();
+        assert_eq!((answer.status, told), expected, "{} {}: {}", route.method, route.path, answer.text);
+        tried += 1;
+    }
+    assert!(tried >= 23, "{tried} routes were tried");
+    assert_eq!(victim.items().await, before, "nothing is changed");
+
+    // Ids in bodies.
+    let mut send = message("email", &[other.address("me")]);
+    send["integration_id"] = json!(theirs.integration);
+    let refused = other.post("/v1/campaigns/mine/deliveries", &send).await.expect(409);
+    assert_eq!(refused["checks"][0]["code"], "not_configured", "{refused}");
+    let ask =
+        json!({"campaign_id": "mine", "channel": "email", "integration_id": theirs.integration, "recipients": []});
+    let told = other.post("/v1/preflight", &ask).await.expect(200);
+    assert_eq!((&told["ready"], &told["integration_id"]), (&json!(false), &Value::Null), "{told}");
+    other.email().await;
+    let mut send = message("email", &[other.address("me")]);
+    send.as_object_mut().unwrap().remove("message");
+    send["template"] = json!({"id": theirs.template});
+    other.post("/v1/campaigns/mine/deliveries", &send).await.expect(409);
+
+    // Lists.
+    for list in ["/v1/campaigns", "/v1/keys", "/v1/templates", "/v1/audit", "/v1/integrations"] {
+        let items = other.get(list).await.expect(200)["items"].to_string();
+        for id in [&theirs.integration, &theirs.template, &theirs.delivery, &theirs.key, &victim.id] {
+            assert!(!items.contains(&format!("\"{id}\"")), "{list} shows {id}: {items}");
+        }
+    }
+    assert_eq!(victim.items().await, before, "nothing is changed");
+}
+
+#[tokio::test]
+async fn every_route_asks_for_a_credential_and_for_its_scope() {
+    let tenant = Tenant::new().await;
+    let mine = belongings(&tenant).await;
+    let before = tenant.items().await;
+    let auditor = tenant.with_scopes(&[Scope::AuditRead.as_str()]).await;
+    let keeper = tenant.with_scopes(&[Scope::KeysRead.as_str()]).await;
+    let made = tenant.items().await;
+    assert!(made.len() > before.len(), "the two keys are stored");
+    for route in ROUTES {
+        let path = if route.path.contains('{') { mine.path(route) } else { route.path.to_owned() };
+        let (method, body) = (method(route), body(&tenant, route));
+        let what = format!("{method} {path}");
+        let anonymous = tenant.ask(tenant.request(method.clone(), &path).json(&body)).await;
+        let Access::Scope(scope) = route.access else {
+            let public = route.access == Access::Public;
+            assert_eq!(anonymous.status, if public { 200 } else { 401 }, "{what}");
+            if !public {
+                let refused = tenant.call(method, &path, &body).await;
+                assert_eq!((refused.status, &refused.body["code"]), (403, &json!("forbidden")), "{what}");
+            }
+            continue;
+        };
+        assert_eq!(anonymous.status, 401, "{what} without a credential");
+        let caller = if scope == Scope::AuditRead { &keeper } else { &auditor };
+        let refused = caller.call(method, &path, &body).await.expect(403);
+        assert_eq!(refused["code"], "forbidden", "{what}");
+        assert!(refused["detail"].as_str().unwrap().contains(scope.as_str()), "{what} names {scope}: {refused}");
+    }
+    assert_eq!(tenant.items().await, made, "nothing is changed");
+}

@@ -1,0 +1,43 @@
+//! The sample events of `events/`, made for `cargo lambda invoke --data-file`: each function takes its own.
+
+use crate::{emulator::Emulator, stack::Stack};
+use serde_json::Value;
+use std::{collections::BTreeSet, fs};
+use trunkline::stack::Project;
+
+/// What each function has to answer to its sample: at this place, and this where it is always the same.
+const ANSWERS: &[(&str, &str, Option<&str>)] = &[
+    ("authorize", "/isAuthorized", Some("false")),
+    ("tenants", "/statusCode", Some("200")),
+    ("keys", "/statusCode", Some("200")),
+    ("configure", "/statusCode", Some("200")),
+    ("preflight", "/statusCode", Some("200")),
+    ("enqueue", "/statusCode", Some("409")),
+    ("deliveries", "/statusCode", Some("200")),
+    ("send-email", "/batchItemFailures", Some("[]")),
+    ("send-slack", "/batchItemFailures", Some("[]")),
+    ("publish", "/batchItemFailures", Some("[]")),
+    ("probe", "/queued", None),
+    ("sweep", "", None),
+];
+
+#[tokio::test]
+async fn every_function_answers_its_sample() {
+    let stack = Stack::shared();
+    let (aws, folder) = (Emulator::of(stack), Project::here().root.join("events"));
+    let samples: BTreeSet<String> =
+        fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    let functions: BTreeSet<String> = stack.functions.keys().map(|name| format!("{name}.json")).collect();
+    assert_eq!(samples, functions, "one sample for each function");
+    for (function, pointer, expected) in ANSWERS {
+        let sample = fs::read_to_string(folder.join(format!("{function}.json"))).unwrap();
+        let event: Value = serde_json::from_str(&sample).unwrap();
+        let invoked = aws.invoke(function, &event).await;
+        assert!(!invoked.failed, "{function}: {invoked:?}");
+        let found = invoked.answer.pointer(pointer).unwrap_or_else(|| panic!("{function}: {invoked:?}"));
+        if let Some(expected) = expected {
+            let expected: Value = serde_json::from_str(expected).unwrap();
+            assert_eq!(*found, expected, "{function}: {invoked:?}");
+        }
+    }
+}
