@@ -88,7 +88,7 @@ pub struct RecipientBody {
 /// Numbers and booleans are welcome as values and read as their text.
 fn scalars_as_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "must be a text, a number, true or false")]
     enum Scalar {
         Text(String),
         Bool(bool),
@@ -330,6 +330,7 @@ mod tests {
         assert_eq!(recipient.variables["score"], "80");
         assert_eq!(recipient.variables["pass"], "true");
         let nested = r#"{"user_id": "u1", "address": "a@b.c", "variables": {"x": {}}}"#;
-        assert!(serde_json::from_str::<RecipientBody>(nested).is_err());
+        let refused = serde_json::from_str::<RecipientBody>(nested).unwrap_err().to_string();
+        assert!(refused.starts_with("must be a text, a number, true or false"), "{refused}");
     }
 }
