@@ -99,8 +99,9 @@ impl Evidence {
         };
         rows("E-mail, 550: failed at attempt 1", emails(&|it| it.fate == Fate::Refused, &refused));
         let slack = self.deliveries.values().filter(|it| it.channel == Channel::Slack);
-        let late = slack.filter(|delivery| is_sent(delivery) && tries(delivery) == 2).count();
-        rows("Slack, 503 at first: sent at attempt 2", (audience.slack.len(), late));
+        // On a busy machine the first retry may still meet the outage.
+        let late = slack.filter(|delivery| is_sent(delivery) && tries(delivery) >= 2).count();
+        rows("Slack, 503 at first: sent by a retry", (audience.slack.len(), late));
         rows("errors.csv: rows", (audience.count(|it| it.fate == Fate::Refused), self.errors_csv_rows));
 
         rows("Inbox: messages", (audience.count(sent), self.received.len()));
