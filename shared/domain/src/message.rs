@@ -3,7 +3,7 @@
 use crate::{
     channel::Channel,
     ids::TemplateId,
-    template::{Parts, Rendered, TemplateError},
+    template::{Compiled, Parts, Rendered, TemplateError},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,12 +45,17 @@ pub struct Message {
 impl Message {
     /// Fills in the variables, escaped as the channel's markup needs it.
     pub fn render(&self, channel: Channel, variables: &BTreeMap<String, String>) -> Result<Rendered, TemplateError> {
+        self.compile(channel)?.render(variables)
+    }
+
+    /// Its texts, ready to make many messages.
+    pub fn compile(&self, channel: Channel) -> Result<Compiled<'_>, TemplateError> {
         let parts = Parts {
             subject: self.subject.as_deref(),
             text: &self.text,
             html: self.html.as_deref(),
             link: self.link.as_deref(),
         };
-        parts.render(channel, variables)
+        parts.compile(channel)
     }
 }

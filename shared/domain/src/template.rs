@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     str::FromStr,
+    sync::LazyLock,
 };
 
 mod ready_made;
@@ -139,6 +140,11 @@ impl Template {
         locale: Option<Locale>,
         variables: &BTreeMap<String, String>,
     ) -> Result<Rendered, TemplateError> {
+        self.compile(locale)?.render(variables)
+    }
+
+    /// The texts for a recipient's language, ready to make many messages.
+    pub fn compile(&self, locale: Option<Locale>) -> Result<Compiled<'_>, TemplateError> {
         let text = self.text_for(locale).ok_or_else(|| TemplateError::Invalid {
             part: "texts",
             reason: format!("there is no text in the default language `{}`", self.default_locale.as_str()),
@@ -149,7 +155,7 @@ impl Template {
             html: text.html.as_deref(),
             link: text.link.as_deref(),
         };
-        parts.render(self.channel, variables)
+        parts.compile(self.channel)
     }
 
     /// The variables that some language of this template uses.
@@ -170,26 +176,43 @@ pub(crate) struct Parts<'a> {
     pub(crate) link: Option<&'a str>,
 }
 
-impl Parts<'_> {
-    /// The message, with values escaped as the channel's markup needs it.
-    pub(crate) fn render(
-        &self,
-        channel: Channel,
-        variables: &BTreeMap<String, String>,
-    ) -> Result<Rendered, TemplateError> {
-        let part = |part, markup, source: Option<&str>| {
-            source.map(|source| render_part(part, markup, source, variables)).transpose()
+impl<'a> Parts<'a> {
+    /// Reads the texts; values will be escaped as the channel's markup needs it.
+    pub(crate) fn compile(&self, channel: Channel) -> Result<Compiled<'a>, TemplateError> {
+        let part = |part, markup, source: Option<&'a str>| {
+            source.map(|source| Text::compile(part, markup, source)).transpose()
         };
         let text_markup = match channel {
             Channel::Email => Markup::Plain,
             Channel::Slack => Markup::Mrkdwn,
         };
-        let subject = part("subject", Markup::Plain, self.subject)?;
-        Ok(Rendered {
-            subject: subject.map(|subject| one_line(&subject).chars().take(SUBJECT_MAX_CHARS).collect()),
-            text: render_part("text", text_markup, self.text, variables)?,
+        Ok(Compiled {
+            subject: part("subject", Markup::Plain, self.subject)?,
+            text: Text::compile("text", text_markup, self.text)?,
             html: part("html", Markup::Html, self.html)?,
             link: part("link", Markup::Plain, self.link)?,
+        })
+    }
+}
+
+/// A message whose texts were read once. Reading them takes several times as long as filling in a recipient's values.
+pub struct Compiled<'a> {
+    subject: Option<Text<'a>>,
+    text: Text<'a>,
+    html: Option<Text<'a>>,
+    link: Option<Text<'a>>,
+}
+
+impl Compiled<'_> {
+    /// The message for one recipient.
+    pub fn render(&self, variables: &BTreeMap<String, String>) -> Result<Rendered, TemplateError> {
+        let part = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.render(variables)).transpose();
+        let subject = part(&self.subject)?;
+        Ok(Rendered {
+            subject: subject.map(|subject| one_line(&subject).chars().take(SUBJECT_MAX_CHARS).collect()),
+            text: self.text.render(variables)?,
+            html: part(&self.html)?,
+            link: part(&self.link)?,
         })
     }
 }
@@ -228,13 +251,12 @@ impl TemplateText {
 
     /// The variables it uses. Also the check that every part is a template.
     pub fn variables(&self) -> Result<BTreeSet<String>, TemplateError> {
-        let environment = environment();
         let mut names = BTreeSet::new();
         for (part, source) in self.parts() {
             if source.len() > SOURCE_MAX_BYTES {
                 return Err(TemplateError::Invalid { part, reason: format!("longer than {SOURCE_MAX_BYTES} bytes") });
             }
-            let template = environment
+            let template = ENVIRONMENT
                 .template_from_named_str(Markup::Plain.template_name(), source)
                 .map_err(|error| invalid(part, &error))?;
             names.extend(template.undeclared_variables(false));
@@ -247,6 +269,9 @@ impl TemplateText {
 fn one_line(text: &str) -> String {
     text.split(|c: char| c.is_control()).filter(|piece| !piece.is_empty()).collect::<Vec<_>>().join(" ")
 }
+
+/// The rules are the same for every text.
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
 fn environment() -> Environment<'static> {
     let mut environment = Environment::empty();
@@ -272,33 +297,42 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-fn render_part(
-    part: &'static str,
-    markup: Markup,
-    source: &str,
-    variables: &BTreeMap<String, String>,
-) -> Result<String, TemplateError> {
-    // Most texts have no variables: spare them the parser.
-    if !source.contains("{{") && !source.contains("{%") && !source.contains("{#") {
-        return Ok(source.to_owned());
-    }
-    let environment = environment();
-    let template =
-        environment.template_from_named_str(markup.template_name(), source).map_err(|error| invalid(part, &error))?;
-    let rendered = template.render(variables).map_err(|error| {
-        let missing = (error.kind() == ErrorKind::UndefinedError).then(|| {
-            let undeclared = template.undeclared_variables(false);
-            undeclared.into_iter().filter(|name| !variables.contains_key(name)).min()
-        });
-        match missing.flatten() {
-            Some(variable) => TemplateError::MissingVariable { part, variable },
-            None => invalid(part, &error),
+/// One text of a message.
+enum Text<'a> {
+    /// Without variables, as most subjects and links of a given message.
+    Fixed(&'a str),
+    Filled { part: &'static str, template: minijinja::Template<'a, 'a> },
+}
+
+impl<'a> Text<'a> {
+    fn compile(part: &'static str, markup: Markup, source: &'a str) -> Result<Self, TemplateError> {
+        if !source.contains("{{") && !source.contains("{%") && !source.contains("{#") {
+            return Ok(Self::Fixed(source));
         }
-    })?;
-    if rendered.len() > RENDERED_MAX_BYTES {
-        return Err(TemplateError::Invalid { part, reason: format!("makes more than {RENDERED_MAX_BYTES} bytes") });
+        let template = ENVIRONMENT.template_from_named_str(markup.template_name(), source);
+        Ok(Self::Filled { part, template: template.map_err(|error| invalid(part, &error))? })
     }
-    Ok(rendered)
+
+    fn render(&self, variables: &BTreeMap<String, String>) -> Result<String, TemplateError> {
+        let (part, template) = match self {
+            Self::Fixed(source) => return Ok((*source).to_owned()),
+            Self::Filled { part, template } => (*part, template),
+        };
+        let rendered = template.render(variables).map_err(|error| {
+            let missing = (error.kind() == ErrorKind::UndefinedError).then(|| {
+                let undeclared = template.undeclared_variables(false);
+                undeclared.into_iter().filter(|name| !variables.contains_key(name)).min()
+            });
+            match missing.flatten() {
+                Some(variable) => TemplateError::MissingVariable { part, variable },
+                None => invalid(part, &error),
+            }
+        })?;
+        if rendered.len() > RENDERED_MAX_BYTES {
+            return Err(TemplateError::Invalid { part, reason: format!("makes more than {RENDERED_MAX_BYTES} bytes") });
+        }
+        Ok(rendered)
+    }
 }
 
 fn invalid(part: &'static str, error: &minijinja::Error) -> TemplateError {

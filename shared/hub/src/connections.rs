@@ -112,16 +112,14 @@ impl<S: Integrations, K: Kms> Lines for Connections<S, K> {
 
     async fn open(&self, scope: &TenantScope, integration: &Integration) -> Result<Arc<Connection>, Failure> {
         let key = (scope.tenant().clone(), integration.id.clone(), integration.rev);
-        let now = self.clock.now();
-        if let Some(connection) = self.open.get(&key, now) {
-            return Ok(connection);
-        }
-        let secrets = self.secrets(scope, integration).await?;
-        let guard = Arc::clone(&self.guard);
-        let connection =
-            Arc::new(Connection::open(integration.provider, &integration.config, &secrets, guard, &self.endpoints)?);
-        self.open.put(key, Arc::clone(&connection), now);
-        Ok(connection)
+        let load = async {
+            let secrets = self.secrets(scope, integration).await?;
+            let guard = Arc::clone(&self.guard);
+            let Integration { provider, config, .. } = integration;
+            Connection::open(*provider, config, &secrets, guard, &self.endpoints).map(|line| Some(Arc::new(line)))
+        };
+        let opened = self.open.get_or_load(key, self.clock.now(), load).await?;
+        opened.ok_or_else(|| Failure::new(FailureKind::Unknown, "provider_error", "the connection was not opened"))
     }
 
     fn forget(&self, scope: &TenantScope, integration: &Integration) {

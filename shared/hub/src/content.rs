@@ -6,12 +6,16 @@ use domain::{
     channel::Channel,
     ids::{TemplateId, TenantId},
     message::Content,
-    template::{Rendered, Template, TemplateError, ready_made},
+    template::{Compiled, Locale, Rendered, Template, TemplateError, ready_made},
     tenant::TenantScope,
     time::{DAY_MS, Timestamp},
 };
 use runtime::lazy::Lazy;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use store::{Settings, StoreError};
 
 /// A template in its newest or the given version: ready-made, or the tenant's own.
@@ -51,12 +55,8 @@ impl<S: Settings> Templates<S> {
             Content::Template { id, version, variables } => (id, version, variables),
         };
         let key = (scope.tenant().clone(), id.clone(), version);
-        if let Some(template) = self.known.get(&key, now) {
-            return Ok(Some(Source::Template { template, variables }));
-        }
-        let Some(template) = template(&*self.store, scope, &id, Some(version)).await? else { return Ok(None) };
-        let template = Arc::new(template);
-        self.known.put(key, Arc::clone(&template), now);
+        let load = async { Ok(template(&*self.store, scope, &id, Some(version)).await?.map(Arc::new)) };
+        let Some(template) = self.known.get_or_load(key, now, load).await? else { return Ok(None) };
         Ok(Some(Source::Template { template, variables }))
     }
 }
@@ -77,16 +77,48 @@ pub enum Source {
 impl Source {
     /// The message for one recipient. Its own variables win over the shared ones.
     pub fn render(&self, channel: Channel, recipient: &Recipient) -> Result<Rendered, TemplateError> {
+        self.compile(channel, recipient.locale)?.render(&self.variables(recipient))
+    }
+
+    /// The same for many: each of their languages' texts is read once.
+    pub fn prepare<'a>(&self, channel: Channel, recipients: impl IntoIterator<Item = &'a Recipient>) -> Prepared<'_> {
+        let locales: BTreeSet<_> = recipients.into_iter().map(|recipient| recipient.locale).collect();
+        let texts = locales.into_iter().map(|locale| (locale, self.compile(channel, locale))).collect();
+        Prepared { source: self, channel, texts }
+    }
+
+    fn compile(&self, channel: Channel, locale: Option<Locale>) -> Result<Compiled<'_>, TemplateError> {
         match self {
-            Self::Message(message) => message.render(channel, &recipient.variables),
-            Self::Template { template, variables } if variables.is_empty() => {
-                template.render(recipient.locale, &recipient.variables)
-            }
-            Self::Template { template, variables } => {
+            Self::Message(message) => message.compile(channel),
+            Self::Template { template, .. } => template.compile(locale),
+        }
+    }
+
+    fn variables<'a>(&self, recipient: &'a Recipient) -> Cow<'a, BTreeMap<String, String>> {
+        match self {
+            Self::Template { variables, .. } if !variables.is_empty() => {
                 let mut merged = variables.clone();
                 merged.extend(recipient.variables.iter().map(|(name, value)| (name.clone(), value.clone())));
-                template.render(recipient.locale, &merged)
+                Cow::Owned(merged)
             }
+            _ => Cow::Borrowed(&recipient.variables),
+        }
+    }
+}
+
+/// A [`Source`] that is ready for certain recipients.
+pub struct Prepared<'s> {
+    source: &'s Source,
+    channel: Channel,
+    texts: BTreeMap<Option<Locale>, Result<Compiled<'s>, TemplateError>>,
+}
+
+impl Prepared<'_> {
+    /// The message for one of them.
+    pub fn render(&self, recipient: &Recipient) -> Result<Rendered, TemplateError> {
+        match self.texts.get(&recipient.locale) {
+            Some(text) => text.as_ref().map_err(Clone::clone)?.render(&self.source.variables(recipient)),
+            None => self.source.render(self.channel, recipient),
         }
     }
 }

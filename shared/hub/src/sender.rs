@@ -9,7 +9,7 @@
 //! queue keeps the message, and a claim that is never finished runs out after its lease.
 
 use crate::{
-    content::{Source, Templates},
+    content::{Prepared, Templates},
     expiring::Expiring,
     leases::Leases,
 };
@@ -197,13 +197,12 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         id: &CampaignId,
         fresh: bool,
     ) -> Result<CampaignState, StoreError> {
-        let (key, now) = ((scope.tenant().clone(), id.clone()), self.clock.now());
-        if let Some(state) = self.campaigns.get(&key, now).filter(|_| !fresh) {
-            return Ok(state);
+        let key = (scope.tenant().clone(), id.clone());
+        if fresh {
+            self.campaigns.forget(&key);
         }
-        let state = self.store.campaign(scope, id).await?.map(|campaign| campaign.state).unwrap_or_default();
-        self.campaigns.put(key, state, now);
-        Ok(state)
+        let load = async { Ok(Some(self.store.campaign(scope, id).await?.map(|it| it.state).unwrap_or_default())) };
+        Ok(self.campaigns.get_or_load(key, self.clock.now(), load).await?.unwrap_or_default())
     }
 
     async fn integration(
@@ -212,15 +211,12 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         id: &IntegrationId,
         fresh: bool,
     ) -> Result<Option<Arc<Integration>>, StoreError> {
-        let (key, now) = ((scope.tenant().clone(), id.clone()), self.clock.now());
-        if let Some(integration) = self.integrations.get(&key, now).filter(|_| !fresh) {
-            return Ok(Some(integration));
+        let key = (scope.tenant().clone(), id.clone());
+        if fresh {
+            self.integrations.forget(&key);
         }
-        let integration = self.store.integration(scope, id).await?.map(Arc::new);
-        if let Some(integration) = &integration {
-            self.integrations.put(key, Arc::clone(integration), now);
-        }
-        Ok(integration)
+        let load = async { Ok(self.store.integration(scope, id).await?.map(Arc::new)) };
+        self.integrations.get_or_load(key, self.clock.now(), load).await
     }
 
     /// Holds the bundle, then looks again: what it waits for may have happened just before the hold was written, in
@@ -320,22 +316,17 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             Ok(line) => line,
             Err(failure) => return all(failure),
         };
-        let run = Run { sender: self, scope, bundle, integration, payload: &payload, source: &source, slots };
+        let prepared = source.prepare(bundle.channel, &payload.recipients);
+        let run = Run { sender: self, scope, bundle, integration, payload: &payload, prepared: &prepared, slots };
         Ok(run.send(line).await)
     }
 
     async fn envelope(&self, scope: &TenantScope, bundle: &Bundle) -> Result<Option<Envelope>, StoreError> {
         let request = &bundle.id.request;
         let key = (scope.tenant().clone(), bundle.campaign.clone(), request.clone());
-        let now = self.clock.now();
-        if let Some(envelope) = self.envelopes.get(&key, now) {
-            return Ok(Some(envelope));
-        }
-        let envelope = self.store.request(scope, &bundle.campaign, request).await?.map(|request| request.envelope);
-        if let Some(envelope) = &envelope {
-            self.envelopes.put(key, envelope.clone(), now);
-        }
-        Ok(envelope)
+        let load =
+            async { Ok(self.store.request(scope, &bundle.campaign, request).await?.map(|request| request.envelope)) };
+        self.envelopes.get_or_load(key, self.clock.now(), load).await
     }
 }
 
@@ -356,7 +347,7 @@ struct Run<'r, S, Q, L> {
     bundle: &'r Bundle,
     integration: &'r Arc<Integration>,
     payload: &'r Payload,
-    source: &'r Source,
+    prepared: &'r Prepared<'r>,
     slots: Slots,
 }
 
@@ -420,8 +411,8 @@ impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
 
     async fn hand_over(&self, line: &L::Line, member: u16, recipient: &Recipient) -> Result<Option<String>, Failure> {
         let message = self
-            .source
-            .render(self.bundle.channel, recipient)
+            .prepared
+            .render(recipient)
             .map_err(|error| Failure::new(FailureKind::Permanent, "template_failed", &error.to_string()))?;
         let outgoing = Outgoing {
             delivery: &self.bundle.id.delivery(member),
