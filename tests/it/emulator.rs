@@ -2,7 +2,7 @@
 //! the API and how they inject faults. Its protocols are plain JSON over HTTP, so no SDK is needed.
 
 use crate::stack::Stack;
-use reqwest::Client;
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
 /// Calls to one stack's emulator.
@@ -74,38 +74,54 @@ impl Emulator {
 
     /// How many messages wait in a queue or are being worked on.
     pub(crate) async fn messages_in(&self, queue: &str) -> u64 {
+        let attributes = self.attributes(queue).await;
+        let number = |name: &str| number_in(&attributes[name]);
+        number("ApproximateNumberOfMessages") + number("ApproximateNumberOfMessagesNotVisible")
+    }
+
+    /// For how many seconds a queue hides a message that was received.
+    pub(crate) async fn hides_for_s(&self, queue: &str) -> u64 {
+        number_in(&self.attributes(queue).await["VisibilityTimeout"])
+    }
+
+    async fn attributes(&self, queue: &str) -> Value {
         let request = json!({"QueueUrl": self.stack.outputs[queue], "AttributeNames": ["All"]});
-        let answer = self.call("sqs", "AmazonSQS.GetQueueAttributes", &request).await;
-        ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-            .iter()
-            .filter_map(|name| answer["Attributes"][name].as_str()?.parse::<u64>().ok())
-            .sum()
+        self.call("sqs", "AmazonSQS.GetQueueAttributes", &request).await["Attributes"].clone()
     }
 
     /// Invokes a function and waits for its answer.
     pub(crate) async fn invoke(&self, function: &str, event: &Value) -> Invoked {
-        let url =
-            format!("{}/2015-03-31/functions/{}/invocations", self.stack.endpoint, self.stack.functions[function]);
-        let response = self.http.post(url).header("authorization", credential("lambda")).json(event);
-        let response = response.send().await.expect("the emulator answers");
+        let request = self.function(Method::POST, function, "invocations").json(event);
+        let response = request.send().await.expect("the emulator answers");
         let failed = response.headers().contains_key("x-amz-function-error");
         Invoked { failed, answer: response.json().await.unwrap_or_default() }
     }
 
-    /// Changes variables in a function's environment and gives back what they were.
+    /// After how many seconds a function is ended.
+    pub(crate) async fn limit_s(&self, function: &str) -> u64 {
+        self.configuration(function).await["Timeout"].as_u64().expect("a function has a limit")
+    }
+
+    /// Changes a variable in a function's environment and gives back what it was.
     pub(crate) async fn set_variable(&self, function: &str, name: &str, value: &str) -> String {
-        let url =
-            format!("{}/2015-03-31/functions/{}/configuration", self.stack.endpoint, self.stack.functions[function]);
-        let request = self.http.get(&url).header("authorization", credential("lambda"));
-        let now: Value = request.send().await.expect("the emulator answers").json().await.expect("it speaks JSON");
-        let mut variables = now["Environment"]["Variables"].clone();
+        let mut variables = self.configuration(function).await["Environment"]["Variables"].clone();
         let before = variables[name].as_str().expect("the variable is there").to_owned();
         variables[name] = value.into();
         let change = json!({"Environment": {"Variables": variables}});
-        let request = self.http.put(&url).header("authorization", credential("lambda")).json(&change);
+        let request = self.function(Method::PUT, function, "configuration").json(&change);
         let changed = request.send().await.expect("the emulator answers");
         assert!(changed.status().is_success(), "{changed:?}");
         before
+    }
+
+    async fn configuration(&self, function: &str) -> Value {
+        let request = self.function(Method::GET, function, "configuration");
+        request.send().await.expect("the emulator answers").json().await.expect("it speaks JSON")
+    }
+
+    fn function(&self, method: Method, function: &str, what: &str) -> RequestBuilder {
+        let url = format!("{}/2015-03-31/functions/{}/{what}", self.stack.endpoint, self.stack.functions[function]);
+        self.http.request(method, url).header("authorization", credential("lambda"))
     }
 
     /// All that a function has logged, a line each.
@@ -137,6 +153,11 @@ impl Emulator {
         assert!(status.is_success(), "{target}: {status} {answer}");
         answer
     }
+}
+
+/// Numbers of queues are texts.
+fn number_in(text: &Value) -> u64 {
+    text.as_str().and_then(|text| text.parse().ok()).expect("a number")
 }
 
 /// The emulator reads service and region out of a signature, and checks nothing else of it.

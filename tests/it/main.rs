@@ -18,8 +18,11 @@ mod strange_mail_server;
 mod tenant;
 
 // What a user does, and what others may not.
+mod chooses_how_it_sends;
 mod is_kept_from_others;
+mod is_warned_of_trouble;
 mod manages_keys;
+mod reads_the_audit_trail;
 mod reads_the_contract;
 mod rotates_secrets;
 mod runs_a_stack;

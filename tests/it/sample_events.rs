@@ -41,3 +41,18 @@ async fn every_function_answers_its_sample() {
         }
     }
 }
+
+/// Row 8 of the fault matrix: a message must not come back while a function may still be working on it.
+#[tokio::test]
+async fn every_queue_hides_a_message_for_six_times_its_functions_limit() {
+    let aws = Emulator::of(Stack::shared());
+    for (queue, function) in
+        [("EmailQueueUrl", "send-email"), ("SlackQueueUrl", "send-slack"), ("ProbeQueueUrl", "probe")]
+    {
+        let (hidden_s, limit_s) = (aws.hides_for_s(queue).await, aws.limit_s(function).await);
+        assert!(
+            limit_s > 0 && hidden_s >= 6 * limit_s,
+            "{queue} hides for {hidden_s} s, {function} may take {limit_s}"
+        );
+    }
+}
