@@ -210,6 +210,9 @@ mod tests {
     impl<'a> Fixture<'a> {
         /// A store with one key of `acme`, hashed cheaply, that expires an hour after the start.
         async fn new(pepper: &'a MemorySecret, operator: &'a MemorySecret) -> Self {
+            // tracing judges a callsite when it is first passed: with nobody listening then, a listener of another
+            // test that comes at the same moment may never hear of it. So somebody always listens.
+            let _ = tracing::subscriber::set_global_default(Log::in_memory("authorize").subscriber());
             let clock = Arc::new(ManualClock::at(START));
             let store = MemoryStore::default();
             let tenant = Tenant { id: "acme".parse().unwrap(), name: "Acme".into(), created_at: START };
