@@ -29,11 +29,10 @@ def main() -> None:
     while True:
         lines, streams = [], set()
         for name, group in groups.items():
-            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since):
-                for event in page["events"]:
-                    if event["logStreamName"] not in seen:
-                        streams.add(event["logStreamName"])
-                        lines.append((event["timestamp"], name, event["message"].rstrip("\n")))
+            for event in events(logs, group, since):
+                if event["logStreamName"] not in seen:
+                    streams.add(event["logStreamName"])
+                    lines.append((event["timestamp"], name, event["message"].rstrip("\n")))
         seen |= streams
         for timestamp, name, message in sorted(lines, key=lambda line: line[0]):
             print(f"{name}: {message}" if len(groups) > 1 else message)
@@ -42,6 +41,22 @@ def main() -> None:
         if not options.follow:
             return
         time.sleep(0.5)
+
+
+def events(logs, group: str, since: int):
+    """All events of a group. The emulator gives 10,000 of them and no token to go on with, so what follows is asked for
+    by its time."""
+    known: set[tuple] = set()
+    while True:
+        page = logs.filter_log_events(logGroupName=group, startTime=since)["events"]
+        # The emulator names no events of functions.
+        named = {(event["logStreamName"], event["timestamp"], event["message"]): event for event in page}
+        new = [event for name, event in named.items() if name not in known]
+        yield from new
+        if not new:
+            return
+        known.update(named)
+        since = page[-1]["timestamp"]
 
 
 if __name__ == "__main__":
