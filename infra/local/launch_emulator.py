@@ -10,6 +10,8 @@ import resource
 import socket
 import socketserver
 import ssl
+import threading
+import time
 
 from ready import write_ready
 
@@ -19,6 +21,7 @@ def main() -> None:
     parser.add_argument("--ready-file", required=True)
     parser.add_argument("--port", type=int, default=0, help="0 for a free one")
     parser.add_argument("--iam", action="store_true", help="enforce the IAM policies of the template")
+    parser.add_argument("--batching-window", action="store_true", help="honour that of streams, up to a second or so")
     parser.add_argument("--ca-file", help="what the functions trust besides the system's certificates")
     options = parser.parse_args()
 
@@ -52,6 +55,8 @@ def main() -> None:
 
     _make_warm_invocations_fast()
     _name_batch_actions_as_aws_does()
+    if options.batching_window:
+        _honour_batching_windows()
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.keep_alive_timeout = 75
@@ -80,6 +85,34 @@ def _name_batch_actions_as_aws_does() -> None:
         return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
 
     iam_actions.extract_iam_action = extract_iam_action
+
+
+def _honour_batching_windows() -> None:
+    """Records of a stream are handed over when a batch is full or when the window has passed since the first was read.
+    The emulator hands over at once what there is, which is more and smaller batches than AWS makes."""
+    from ministack.services import dynamodb, lambda_svc
+
+    read = dynamodb.stream_records_since
+    first_read = {}  # by table: from which position, and when
+
+    def window_s(table: str) -> float:
+        mappings = [mapping for _, _, mapping in lambda_svc._iter_all_esms()]
+        of_table = [m for m in mappings if f":table/{table}/stream/" in m.get("EventSourceArn", "")]
+        return max((float(m.get("MaximumBatchingWindowInSeconds") or 0) for m in of_table), default=0.0)
+
+    def stream_records_since(table, position, limit, **scope):
+        records = read(table, position, limit, **scope)
+        window = window_s(table)
+        if not records or len(records) >= limit or not window:
+            return records
+        since, at = first_read.get(table, (None, 0.0))
+        if since != position:
+            first_read[table] = (position, time.monotonic())
+            threading.Timer(window, lambda_svc._esm_wake.set).start()
+            return []
+        return records if time.monotonic() - at >= window else []
+
+    dynamodb.stream_records_since = stream_records_since
 
 
 def _raise_file_limit() -> None:

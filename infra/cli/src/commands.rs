@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 pub(crate) mod api;
 pub(crate) mod audit;
+pub(crate) mod budget;
 pub(crate) mod campaign;
 pub(crate) mod demo;
 pub(crate) mod deploy;

@@ -1,6 +1,7 @@
 //! The command line of Trunkline: a client of any deployment, and the local stack that it and the end-to-end tests bring
 //! up.
 
+pub mod budget;
 pub mod client;
 pub mod cost;
 pub mod inbox;

@@ -25,6 +25,8 @@ enum Command {
     Logs(commands::logs::Args),
     /// Do the hub's main job once, on a stack of its own, and show what came of it.
     Demo(commands::demo::Args),
+    /// Measure what a delivery costs, beside what it may cost.
+    Budget(commands::budget::Args),
     /// Tenants, for the operator.
     Tenant(commands::tenant::Args),
     /// API keys.
@@ -51,6 +53,7 @@ async fn main() -> ExitCode {
         Command::Status(args) => commands::status::run(&args),
         Command::Logs(args) => commands::logs::run(args).await,
         Command::Demo(args) => commands::demo::run(args).await,
+        Command::Budget(args) => commands::budget::run(args).await,
         Command::Tenant(args) => commands::tenant::run(args).await,
         Command::Key(args) => commands::key::run(args).await,
         Command::Integrations(args) => commands::integrations::run(args).await,

@@ -23,6 +23,7 @@ mod tenant;
 mod tether;
 mod up;
 
+pub use build::build_only;
 pub use error::Error;
 pub use logs::{keep_logs, log_text, logs};
 pub use process::Process;

@@ -45,7 +45,7 @@ impl Project {
     }
 
     /// Its Python.
-    pub(super) fn python(&self) -> PathBuf {
+    pub fn python(&self) -> PathBuf {
         self.venv().join("bin/python")
     }
 

@@ -26,6 +26,7 @@ const EGRESS_ALLOW: &str = "127.0.0.0/8:*";
 
 /// Which stack to bring up, and how.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches that have nothing to do with each other")]
 pub struct UpOptions {
     /// Its name.
     pub name: String,
@@ -33,6 +34,8 @@ pub struct UpOptions {
     pub release: bool,
     /// Enforce the IAM policies of the template.
     pub iam: bool,
+    /// Hand records of the table's stream over in batches as AWS does, instead of each at once.
+    pub batching_window: bool,
     /// Deploy the functions in this folder instead of building them.
     pub binaries: Option<PathBuf>,
     /// The tenant to create.
@@ -54,6 +57,7 @@ impl UpOptions {
             name: name.to_owned(),
             release: false,
             iam: false,
+            batching_window: false,
             binaries: None,
             tenant: "acme".to_owned(),
             ends_with_us: false,
@@ -199,6 +203,7 @@ impl Starting {
         let path = env::var_os("PATH").unwrap_or_default();
         emulator.env_clear().env("PATH", path).env("TMPDIR", self.folder.join("tmp")).env("LANG", "C.UTF-8");
         emulator.arg("--ca-file").arg(&ca_file).args(options.iam.then_some("--iam"));
+        emulator.args(options.batching_window.then_some("--batching-window"));
         let emulator = self.spawn("emulator", &mut emulator)?;
 
         Ok((

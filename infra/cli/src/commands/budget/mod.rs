@@ -1,0 +1,96 @@
+//! `trunkline budget`: what a delivery costs, measured beside what it may cost.
+//!
+//! Counted, not timed: calls, capacity units, events, bytes and CPU time of the function processes, which neither an
+//! emulator nor a busy machine blurs much. See `docs/budget.md` for what is counted how.
+
+mod artifacts;
+mod load;
+mod programs;
+mod report;
+
+use super::Outcome;
+use load::Load;
+use report::Report;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+use tokio::signal::ctrl_c;
+use trunkline::{
+    budget::figures::{Figures, key_calls_per_delivery},
+    stack::{self, Progress, StackState, UpOptions},
+};
+
+/// The stack's name. It is the budget's own: one from before is ended.
+const STACK: &str = "budget";
+
+/// CPU time is the median of so many rounds: whatever else runs on the machine makes it vary.
+const ROUNDS: u32 = 3;
+
+/// Many recipients a request.
+const MANY: Load = Load { name: "many", requests: 30, recipients: 100, pause: Duration::ZERO };
+/// One recipient a request.
+const ONE: Load = Load { name: "one", requests: 300, recipients: 1, pause: Duration::ZERO };
+/// One recipient a request, so far apart that nothing a function remembers for seconds is of use to the next.
+const SELDOM: Load = Load { name: "seldom", requests: 8, recipients: 1, pause: Duration::from_millis(2_500) };
+
+type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Print one line of JSON instead of tables.
+    #[arg(long)]
+    json: bool,
+    /// Measure the functions in this folder instead of building them.
+    #[arg(long, value_name = "FOLDER")]
+    binaries: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: Args) -> Outcome {
+    let progress = Progress::on_stderr();
+    stack::down(STACK).await?;
+    let binaries = match args.binaries {
+        Some(folder) => folder,
+        None => programs::build(&progress).await?,
+    };
+    let options = UpOptions {
+        release: true,
+        binaries: Some(binaries.clone()),
+        batching_window: true,
+        ends_with_us: true,
+        ..UpOptions::named(STACK)
+    };
+    let state = stack::up(&options, &progress).await?;
+    let outcome = tokio::select! {
+        outcome = measure(&state, &binaries, &progress) => outcome,
+        _ = ctrl_c() => Err("interrupted".into()),
+    };
+    if outcome.is_err()
+        && let Ok(log) = stack::keep_logs(STACK).await
+    {
+        eprintln!("what the functions logged: {}", log.display());
+    }
+    stack::down(STACK).await?;
+    let report = outcome?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        report.print();
+    }
+    Ok(if report.is_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn measure(state: &StackState, binaries: &Path, progress: &Progress) -> Fallible<Report> {
+    let senders = progress.step("Senders: start and size", async |_| artifacts::of_senders(binaries)).await?;
+    let mut bench = load::Bench::open(state).await?;
+    // As many processes as the load keeps busy are started here, and their caches filled.
+    let mut warm_up = vec![bench.round(MANY, progress).await?];
+    let many = bench.rounds(MANY, ROUNDS, progress).await?;
+    warm_up.push(bench.round(Load { requests: 30, ..ONE }, progress).await?);
+    let one = bench.rounds(ONE, ROUNDS, progress).await?;
+    let seldom = bench.rounds(SELDOM, 1, progress).await?;
+    let all: Vec<_> = warm_up.iter().chain(&many).chain(&one).chain(&seldom).collect();
+    let key_calls = key_calls_per_delivery(&all);
+    Ok(Report::new(senders, Figures::of(&many), Figures::of(&one), Figures::of(&seldom), key_calls))
+}

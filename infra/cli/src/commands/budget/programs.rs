@@ -1,0 +1,42 @@
+//! What is deployed: those functions that are measured as they are shipped, the others as the tests build them.
+//!
+//! A function takes the linker half a minute with the optimisations of a release. The others stand beside a delivery's
+//! way; nothing they do is counted.
+
+use super::Fallible;
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
+use trunkline::{
+    budget::ON_THE_WAY,
+    stack::{Progress, Project, build_only},
+};
+
+/// The senders: what the budget says of start and size holds for each of them.
+pub(super) const SENDERS: [&str; 2] = ["send-slack", "send-email"];
+
+const OTHERS: [&str; 7] = ["configure", "deliveries", "keys", "preflight", "probe", "sweep", "tenants"];
+
+/// Builds what is missing and returns the folder to deploy.
+pub(super) async fn build(progress: &Progress) -> Fallible<PathBuf> {
+    let project = Project::here();
+    let mut shipped = ON_THE_WAY.to_vec();
+    shipped.push("send-email");
+    // Its own CPU time is not counted, but a slow double would lengthen what is billed.
+    let with_double: Vec<_> = shipped.iter().copied().chain(["slack-double"]).collect();
+    progress
+        .step("Measured functions, release build", async |bar| build_only(&project, true, &with_double, bar).await)
+        .await?;
+    progress.step("Other functions", async |bar| build_only(&project, false, &OTHERS, bar).await).await?;
+
+    let folder = project.target.join("trunkline/budget");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    for program in shipped {
+        symlink(project.target.join("release").join(program), folder.join(program))?;
+    }
+    for program in OTHERS {
+        symlink(project.target.join("debug").join(program), folder.join(program))?;
+    }
+    Ok(folder)
+}
