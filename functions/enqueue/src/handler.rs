@@ -24,7 +24,10 @@ use domain::{
     tenant::TenantScope,
     time::Clock,
 };
-use hub::check::{Checked, Plan, check};
+use hub::{
+    check::{Checked, Plan, check},
+    open_campaigns::OpenCampaigns,
+};
 use runtime::{
     caller::Auth,
     http::{Answer, Json, Path},
@@ -43,6 +46,7 @@ const FIELD_PROBLEMS_MAX: usize = 50;
 /// What the handler works with.
 pub(crate) struct Hub<S, Q, C> {
     pub(crate) store: Lazy<S>,
+    pub(crate) campaigns: OpenCampaigns<S>,
     pub(crate) queues: Q,
     pub(crate) clock: C,
 }
@@ -77,7 +81,7 @@ async fn send<S: Store, Q: Queues, C: Clock>(
         }
         return Err(not_ready(checked).into());
     };
-    let state = hub.store.ensure_campaign(&caller.scope, &campaign, now).await?.state;
+    let state = hub.campaigns.ensure(&caller.scope, &campaign, now).await?;
     if state == CampaignState::Cancelled {
         return Err(Problem::new(
             ProblemKind::Conflict,

@@ -6,6 +6,7 @@ mod handler;
 mod tests;
 
 use handler::Hub;
+use hub::open_campaigns::OpenCampaigns;
 use runtime::{clock::SystemClock, function::Function, queue::SqsQueues};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 async fn main() -> Result<(), runtime::Error> {
     let function = Function::start("enqueue")?;
     let queues = SqsQueues::channels_from_env(function.aws.clone())?;
-    let hub = Hub { store: function.aws.lazy_store(), queues, clock: SystemClock };
+    let store = function.aws.lazy_store();
+    let hub = Hub { campaigns: OpenCampaigns::new(store.clone()), store, queues, clock: SystemClock };
     runtime::http::run(function, handler::router(Arc::new(hub))).await
 }

@@ -18,6 +18,7 @@ use domain::{
     tenant::TenantScope,
     time::ManualClock,
 };
+use hub::open_campaigns::OpenCampaigns;
 use runtime::{
     http::App,
     lazy::Lazy,
@@ -76,7 +77,12 @@ async fn stage() -> Stage {
         deleted_at: None,
     };
     store.save_integration(&acme(), &integration, None, false, &audit()).await.unwrap();
-    let hub = Hub { store: store.clone(), queues: Arc::clone(&queues), clock: ManualClock::at(START) };
+    let hub = Hub {
+        store: store.clone(),
+        campaigns: OpenCampaigns::new(store.clone()),
+        queues: Arc::clone(&queues),
+        clock: ManualClock::at(START),
+    };
     Stage { app: App::new(router(Arc::new(hub))), store, queues, integration }
 }
 

@@ -9,6 +9,7 @@ pub mod content;
 pub mod dispatch;
 mod expiring;
 pub mod leases;
+pub mod open_campaigns;
 pub mod release;
 pub mod sender;
 pub mod sender_function;
