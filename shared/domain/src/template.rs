@@ -301,7 +301,10 @@ fn environment() -> Environment<'static> {
 enum Text<'a> {
     /// Without variables, as most subjects and links of a given message.
     Fixed(&'a str),
-    Filled { part: &'static str, template: minijinja::Template<'a, 'a> },
+    Filled {
+        part: &'static str,
+        template: minijinja::Template<'a, 'a>,
+    },
 }
 
 impl<'a> Text<'a> {
