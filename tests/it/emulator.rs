@@ -4,6 +4,7 @@
 use crate::stack::Stack;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// Calls to one stack's emulator.
 pub(crate) struct Emulator {
@@ -126,15 +127,20 @@ impl Emulator {
 
     /// All that a function has logged, a line each.
     pub(crate) async fn logs(&self, function: &str) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut request = json!({"logGroupName": self.stack.log_groups[function]});
+        let (mut lines, mut known, mut since) = (Vec::new(), HashSet::new(), 0);
         loop {
+            // The emulator gives 10,000 events and no token to go on with, so what follows is asked for by its time.
+            let request = json!({"logGroupName": self.stack.log_groups[function], "startTime": since});
             let page = self.call("logs", "Logs_20140328.FilterLogEvents", &request).await;
-            let events = page["events"].as_array().cloned().unwrap_or_default();
-            lines.extend(events.iter().filter_map(|event| event["message"].as_str().map(str::to_owned)));
-            match page.get("nextToken").filter(|token| !token.is_null()) {
-                Some(token) => request["nextToken"] = token.clone(),
-                None => return lines,
+            let before = known.len();
+            for event in page["events"].as_array().into_iter().flatten() {
+                since = event["timestamp"].as_i64().expect("an event has its time");
+                if known.insert(event.to_string()) {
+                    lines.push(event["message"].as_str().expect("an event has its message").to_owned());
+                }
+            }
+            if known.len() == before {
+                return lines;
             }
         }
     }
