@@ -27,8 +27,8 @@ use trunkline::{
 
 const TEMPLATE: &str = "trunkline.slack.invitation";
 const SENT_WITHIN: Duration = Duration::from_mins(3);
-/// The emulator writes an invocation's log when it has ended, which is after its events are seen.
 const LOGGED_WITHIN: Duration = Duration::from_secs(30);
+const QUIET_FOR: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Requests of the same shape, one after the other.
@@ -79,7 +79,7 @@ impl Bench {
     async fn send(&mut self, load: Load) -> Fallible<Round> {
         let campaign: CampaignId = format!("budget-{}-{}", self.rounds, load.name).parse()?;
         let deliveries = u64::from(load.requests) * u64::from(load.recipients);
-        self.before = invocations::read(STACK).await?;
+        self.before = self.quiet().await?;
         for number in 0..load.requests {
             let first = number * load.recipients;
             let recipients = (first..first + load.recipients).map(recipient).collect::<Fallible<_>>()?;
@@ -111,23 +111,36 @@ impl Bench {
         }
     }
 
-    /// What was logged since the round began, when it is complete: nothing was added any more, and every request is in.
+    /// What was logged since the round began, as soon as every request is in it.
     async fn logged(&self, requests: u32) -> Fallible<Vec<Invocation>> {
         let deadline = Instant::now() + LOGGED_WITHIN;
-        let mut known = 0;
         loop {
-            let mut new = invocations::since(&self.before, invocations::read(STACK).await?);
+            let mut new = invocations::since(&self.before, self.quiet().await?);
             new.retain(|it| ON_THE_WAY.contains(&it.function.as_str()));
             let complete =
-                |function: &str| new.iter().filter(|it| it.function == function).count() == requests as usize;
-            if new.len() == known && complete("authorize") && complete("enqueue") {
+                |function: &str| new.iter().filter(|it| it.function == function).count() >= requests as usize;
+            if complete("authorize") && complete("enqueue") {
                 return Ok(new);
             }
             if Instant::now() > deadline {
                 return Err(format!("the log tells of {} invocations for {requests} requests", new.len()).into());
             }
-            known = new.len();
-            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// All that was logged, once nothing is added any more: the emulator writes an invocation's log some time after the
+    /// invocation has ended.
+    async fn quiet(&self) -> Fallible<Vec<Invocation>> {
+        let on_the_way =
+            |log: &[Invocation]| log.iter().filter(|it| ON_THE_WAY.contains(&it.function.as_str())).count();
+        let mut known = invocations::read(STACK).await?;
+        loop {
+            sleep(QUIET_FOR).await;
+            let log = invocations::read(STACK).await?;
+            if on_the_way(&log) == on_the_way(&known) {
+                return Ok(log);
+            }
+            known = log;
         }
     }
 }
