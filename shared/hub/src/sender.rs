@@ -14,7 +14,7 @@ use crate::{
     leases::Leases,
 };
 use domain::{
-    bundle::{Bundle, BundleId, ClaimRefusal, Envelope, FinishRules, Outcome, Payload, Recipient},
+    bundle::{Bundle, ClaimRefusal, Envelope, FinishRules, Outcome, Payload, Recipient},
     campaign::CampaignState,
     channel::{OnUnknown, ProviderClass},
     failure::{Failure, FailureKind},
@@ -244,8 +244,8 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         Ok(())
     }
 
-    /// Writes the results and queues what goes on. A write whose answer was lost is repeated, and then finds its own
-    /// work done.
+    /// Writes the results and queues what goes on. A write whose answer was lost may be repeated: the store
+    /// knows its own work again.
     async fn finish(
         &self,
         scope: &TenantScope,
@@ -261,14 +261,11 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         let now = self.clock.now();
         let next = bundle.finish(outcomes, rules, now);
         let delay_s = next.as_ref().and_then(|next| delay_s(next.due, now));
-        let mut unsure = false;
         for attempt in 1.. {
             match self.store.finish(scope, &bundle, next.as_ref(), delay_s.is_some()).await {
                 Ok(()) => break,
-                Err(StoreError::Conflict) if unsure && self.finished_as(scope, &bundle).await? => break,
                 Err(StoreError::Unavailable(why)) if attempt < FINISH_TRIES => {
                     tracing::warn!(bundle = %bundle.id, why, "writing the results is tried again");
-                    unsure = true;
                     tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
                 }
                 Err(error) => return Err(error),
@@ -278,12 +275,6 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             crate::dispatch::queue(&self.queues, scope, next, delay_s).await;
         }
         Ok(())
-    }
-
-    async fn finished_as(&self, scope: &TenantScope, bundle: &Bundle) -> Result<bool, StoreError> {
-        let origin = BundleId { generation: 0, ..bundle.id.clone() };
-        let stored = self.store.generations(scope, &bundle.campaign, &origin).await?;
-        Ok(stored.iter().any(|it| it.id == bundle.id && it.fence == bundle.fence && it.state == bundle.state))
     }
 
     /// Sends every member that has a slot; one outcome for each member, in order.

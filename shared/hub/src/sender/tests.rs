@@ -4,7 +4,7 @@
 use super::*;
 use domain::{
     audit::AuditEntry,
-    bundle::{BundleState, DeliveryStatus},
+    bundle::{BundleId, BundleState, DeliveryStatus},
     channel::{Channel, Provider},
     integration::Config,
     message::{Content, Message},
