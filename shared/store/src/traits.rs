@@ -1,13 +1,14 @@
 //! What may be asked of a store. Every method that touches a tenant's data takes its [`TenantScope`].
 
 use domain::{
-    audit::{AuditEntry, AuditRecord},
+    audit::{AuditEntry, AuditRecord, Head},
     bundle::{Bundle, BundleId, ClaimRefusal, Envelope, Payload},
     campaign::{Campaign, CampaignState},
     health::TestReport,
     ids::{CampaignId, IntegrationId, KeyId, RequestId, TemplateId, TenantId},
     integration::Integration,
     key::{KeyMac, KeyRecord},
+    principal::Principal,
     rate::RateState,
     settings::TenantSettings,
     template::Template,
@@ -96,12 +97,14 @@ pub trait Integrations: Send + Sync {
     ) -> impl Future<Output = Result<Option<SealedSecret>>> + Send;
 
     /// Appends a test to the health log (kept 90 days), makes it the integration's newest if the settings are still
-    /// those of `rev`, and moves the next probe. Leaves `rev` as it is.
+    /// those of `rev`, and moves the next probe. Leaves `rev` as it is. Where that changes the stored status, the audit
+    /// record of [`AuditEntry::health_changed`] is written with it, all or nothing.
     fn record_test(
         &self,
         scope: &TenantScope,
         integration: &Integration,
         report: &TestReport,
+        by: &Principal,
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// The health log of one integration from `since`, newest first, at most `limit` (<= 1,000) entries.
@@ -367,12 +370,12 @@ pub trait Campaigns: Send + Sync {
     /// One campaign.
     fn campaign(&self, scope: &TenantScope, id: &CampaignId) -> impl Future<Output = Result<Option<Campaign>>> + Send;
 
-    /// Creates it if there is none; returns it as it stands.
+    /// Creates it, with its audit record and at that one's time, if there is none; returns it as it stands.
     fn ensure_campaign(
         &self,
         scope: &TenantScope,
         id: &CampaignId,
-        now: Timestamp,
+        launch: &AuditEntry,
     ) -> impl Future<Output = Result<Campaign>> + Send;
 
     /// Changes its state, with the audit record and, when leaving `paused` or on cancelling, a release marker, all or
@@ -528,6 +531,18 @@ pub trait Audit: Send + Sync {
         cursor: Option<&str>,
         limit: usize,
     ) -> impl Future<Output = Result<Page<AuditRecord>>> + Send;
+
+    /// What is stored after the place `after`, in order, at most `limit` entries, for a check of the chain: places and
+    /// records. The record is `None` where it cannot be read, the place 0 where something is stored that has none.
+    fn audit_places(
+        &self,
+        scope: &TenantScope,
+        after: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<(u64, Option<AuditRecord>)>>> + Send;
+
+    /// The head of the chain, which is written with each of its records; `None` where there is none to be read.
+    fn audit_head(&self, scope: &TenantScope) -> impl Future<Output = Result<Option<Head>>> + Send;
 }
 
 /// Everything at once, for functions that need several.

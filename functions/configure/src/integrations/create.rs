@@ -35,7 +35,7 @@ pub(crate) async fn create<P: Place>(
     };
     let audit = saved::entry(&caller, "integration.created", &integration, integration.provider.to_string());
     hub.store.save_integration(&caller.scope, &integration, secret.as_ref(), false, &audit).await?;
-    saved::log_test(&hub, &caller.scope, &integration, tested.as_ref()).await;
+    saved::log_test(&hub, &caller, &integration, tested.as_ref()).await;
     let location = format!("/v1/integrations/{}", integration.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(IntegrationView::from(integration))).into_response())
 }

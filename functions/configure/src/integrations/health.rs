@@ -89,6 +89,7 @@ mod tests {
     use crate::stage::{Stage, acme, slack_body, with};
     use domain::{
         health::TestReport,
+        principal::Principal,
         time::{HOUR_MS, MINUTE_MS},
     };
     use runtime::testing::START;
@@ -141,7 +142,7 @@ mod tests {
         let integration = stage.stored().await.remove(0);
         for minute in 1..=1_200 {
             let report = TestReport::passed("", 1, START.plus_ms(minute * MINUTE_MS));
-            stage.store.record_test(&acme(), &integration, &report).await.unwrap();
+            stage.store.record_test(&acme(), &integration, &report, &Principal::System).await.unwrap();
         }
         stage.clock.advance_ms(20 * HOUR_MS);
         let figures = stage.get(&format!("{path}/health")).await.body;

@@ -4,21 +4,51 @@ use super::{
     DynamoStore,
     attributes::{item_of, number, record_of, text, value_of},
     audit::put_revision,
-    calls::{Query, Table, Write, Written},
+    calls::{Query, Table, Transacted, Write, Written},
     keys::{self, Kind, Look, Named},
 };
-use crate::{HeldFor, Integrations, Result, SealedSecret};
+use crate::{HeldFor, Integrations, Result, SealedSecret, StoreError};
 use domain::{
     audit::AuditEntry,
-    health::TestReport,
+    health::{HealthStatus, TestReport},
     ids::IntegrationId,
     integration::Integration,
+    principal::Principal,
     tenant::TenantScope,
     time::{DAY_MS, Timestamp},
 };
 
 /// How long the health log is kept, in milliseconds.
 const HEALTH_LOG_MS: i64 = 90 * DAY_MS;
+
+/// How often a test is recorded anew while others change the status.
+const ATTEMPTS: u32 = 4;
+
+/// Makes a test the integration's newest, and moves the next probe: unless its settings are not those of `rev` any more,
+/// a newer test is known, or its status is not `before` any more.
+fn newest_test(
+    scope: &TenantScope,
+    integration: &Integration,
+    report: &TestReport,
+    before: Option<HealthStatus>,
+) -> Result<Write> {
+    let tested = Integration { last_test: Some(report.clone()), ..integration.clone() };
+    let key = keys::integration(scope, &integration.id);
+    let update = match tested.next_probe_at().map(|at| Look::at(Kind::Probe, &key, at)) {
+        Some(look) => Write::update(key, "SET last_test = :report, dk = :dk, da = :da")
+            .value(":dk", text(look.dk))
+            .value(":da", number(look.da.0)),
+        None => Write::update(key, "SET last_test = :report REMOVE dk, da"),
+    };
+    let update = update.value(":rev", number(integration.rev)).value(":report", value_of(report)?);
+    Ok(match before {
+        None => update.only_if("#rev = :rev AND attribute_not_exists(last_test)"),
+        Some(before) => update
+            .only_if("#rev = :rev AND last_test.#at <= :at AND last_test.#status = :before")
+            .value(":at", number(report.at.0))
+            .value(":before", value_of(&before)?),
+    })
+}
 
 impl Integrations for DynamoStore {
     async fn integration(&self, scope: &TenantScope, id: &IntegrationId) -> Result<Option<Integration>> {
@@ -68,29 +98,41 @@ impl Integrations for DynamoStore {
         self.get_unchanging(Table::Tenant, keys::secret(scope, id, version)).await?.map(record_of).transpose()
     }
 
-    async fn record_test(&self, scope: &TenantScope, integration: &Integration, report: &TestReport) -> Result<()> {
+    async fn record_test(
+        &self,
+        scope: &TenantScope,
+        integration: &Integration,
+        report: &TestReport,
+        by: &Principal,
+    ) -> Result<()> {
         let mut entry = keys::health_report(scope, &integration.id, report.at).item();
         entry.extend(item_of(report)?);
         entry.insert("ttl".to_owned(), number(report.at.plus_ms(HEALTH_LOG_MS).as_seconds()));
         self.write(Write::put(entry)).await?;
 
         // Not in one transaction, which would cost twice as much: a log entry alone is still true.
-        let tested = Integration { last_test: Some(report.clone()), ..integration.clone() };
-        let key = keys::integration(scope, &integration.id);
-        let update = match tested.next_probe_at().map(|at| Look::at(Kind::Probe, &key, at)) {
-            Some(look) => Write::update(key, "SET last_test = :report, dk = :dk, da = :da")
-                .value(":dk", text(look.dk))
-                .value(":da", number(look.da.0)),
-            None => Write::update(key, "SET last_test = :report REMOVE dk, da"),
-        };
-        let update = update
-            .only_if("#rev = :rev AND (attribute_not_exists(last_test) OR last_test.#at <= :at)")
-            .value(":rev", number(integration.rev))
-            .value(":at", number(report.at.0))
-            .value(":report", value_of(report)?);
-        // Refused: it was changed or deleted in the meantime, or a newer test is known.
-        let (Written::Done(_) | Written::Refused(_)) = self.write(update).await?;
-        Ok(())
+        let mut before = integration.last_test.as_ref().map(|last| last.status);
+        for _ in 0..ATTEMPTS {
+            let update = newest_test(scope, integration, report, before)?;
+            let refused = match AuditEntry::health_changed(by, &integration.id, before, report) {
+                None => match self.write(update).await? {
+                    Written::Done(_) => return Ok(()),
+                    Written::Refused(stored) => stored,
+                },
+                Some(audit) => match self.audited(scope, vec![update], &audit).await? {
+                    Transacted::Done => return Ok(()),
+                    Transacted::Refused(_, stored) => stored,
+                },
+            };
+            let stored: Option<Integration> = refused.map(record_of).transpose()?;
+            let Some(stored) = stored.filter(|stored| stored.rev == integration.rev) else { return Ok(()) };
+            if stored.last_test.as_ref().is_some_and(|last| last.at > report.at) {
+                return Ok(());
+            }
+            // Another test changed the status since it was read: whether this one does is to be decided anew.
+            before = stored.last_test.map(|last| last.status);
+        }
+        Err(StoreError::Unavailable("this integration is tested too often at once".to_owned()))
     }
 
     async fn health_log(

@@ -10,7 +10,7 @@
 //!                          P#<request>#<number>                      a bundle's recipients
 //! T#<tenant>#H#<id>        <time>                                    health log
 //! T#<tenant>#RL#<id>       0                                         rate lease
-//! T#<tenant>#AUD           <sequence>
+//! T#<tenant>#AUD           <sequence>  #head                         audit chain, and where it ends
 //! ```
 //! and in the table of what is looked up before the tenant is known: `KEY#<prefix>`/`0`, `TENANT`/`<id>`.
 //!
@@ -181,6 +181,16 @@ pub(super) fn audit_chain(scope: &TenantScope) -> String {
 
 pub(super) fn audit(scope: &TenantScope, seq: u64) -> Key {
     Key::new(audit_chain(scope), format!("{seq:020}"))
+}
+
+/// Where the chain ends. Sorts before every record.
+pub(super) fn audit_head(scope: &TenantScope) -> Key {
+    Key::new(audit_chain(scope), "#head")
+}
+
+/// The place that a record's key names; `None` for what is no record.
+pub(super) fn audit_place(sk: &str) -> Option<u64> {
+    sk.parse().ok().filter(|place| *place > 0 && format!("{place:020}") == sk)
 }
 
 /// All tenants, in the auth table.

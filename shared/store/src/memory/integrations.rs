@@ -7,6 +7,7 @@ use domain::{
     health::TestReport,
     ids::{IntegrationId, TenantId},
     integration::Integration,
+    principal::Principal,
     tenant::TenantScope,
     time::Timestamp,
 };
@@ -75,7 +76,13 @@ impl Integrations for MemoryStore {
         .await
     }
 
-    async fn record_test(&self, scope: &TenantScope, integration: &Integration, report: &TestReport) -> Result<()> {
+    async fn record_test(
+        &self,
+        scope: &TenantScope,
+        integration: &Integration,
+        report: &TestReport,
+        by: &Principal,
+    ) -> Result<()> {
         self.call("record_test", |state| {
             let (tenant, id) = key(scope, &integration.id);
             state.integrations.health.insert((tenant.clone(), id.clone(), report.at), report.clone());
@@ -83,7 +90,10 @@ impl Integrations for MemoryStore {
             if let Some(stored) = stored.filter(|stored| {
                 stored.rev == integration.rev && stored.last_test.as_ref().is_none_or(|last| last.at <= report.at)
             }) {
-                stored.last_test = Some(report.clone());
+                let before = stored.last_test.replace(report.clone()).map(|last| last.status);
+                if let Some(audit) = AuditEntry::health_changed(by, &integration.id, before, report) {
+                    state.append_audit(scope.tenant(), &audit);
+                }
             }
             Ok(())
         })

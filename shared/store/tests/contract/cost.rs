@@ -2,7 +2,9 @@
 
 use crate::{
     emulator,
-    fixtures::{NOON, SENT, acme, bundle_of, cause, claimed, done, next, payload, request, spring, stored_single},
+    fixtures::{
+        NOON, SENT, acme, audit, bundle_of, cause, claimed, done, next, payload, request, spring, stored_single,
+    },
 };
 use domain::{
     bundle::{BUNDLE_MAX, MemberResult},
@@ -94,9 +96,9 @@ async fn what_is_asked_with_each_bundle_is_one_call() {
     let usage = meter.reset();
     calls(&usage, [("PutItem", 1)]);
     units(&usage, 0.0, 1.0);
-    store.ensure_campaign(&acme(), &spring(), NOON).await.unwrap();
+    store.ensure_campaign(&acme(), &spring(), &audit("campaign.launched")).await.unwrap();
     meter.reset();
-    store.ensure_campaign(&acme(), &spring(), NOON).await.unwrap();
+    store.ensure_campaign(&acme(), &spring(), &audit("campaign.launched")).await.unwrap();
     let usage = meter.reset();
     calls(&usage, [("GetItem", 1)]);
     units(&usage, 1.0, 0.0);
