@@ -6,8 +6,9 @@ use domain::{
     health::{HealthFigures, HealthStatus, TestReport},
     ids::IntegrationId,
     integration::{Config, Integration},
-    rate::Limits,
+    rate::{Limits, RateState, Used},
     retry::RetryPolicy,
+    time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -296,6 +297,69 @@ pub struct AlertView {
     pub impact: String,
     /// What this means for campaigns, in Arabic.
     pub impact_ar: String,
+}
+
+/// How much of its limits an integration used. What is counted are leases: messages that a sender was given a slot for,
+/// each attempt anew, and those it then could not send as well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UsageView {
+    /// This clock hour (UTC); `null` where nothing is counted.
+    pub hour: Option<WindowView>,
+    /// Today (UTC); `null` where nothing is counted.
+    pub day: Option<WindowView>,
+    /// The provider asked for silence until then, RFC 3339; `null` if it did not.
+    pub paused_until: Option<String>,
+    /// Why nothing is counted; `null` where it is.
+    pub not_counted: Option<NotCounted>,
+}
+
+/// How much of the limit of an hour or a day is used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WindowView {
+    /// How many slots were leased in it.
+    pub used: u32,
+    /// The limit; `null` if there is none for this window.
+    pub limit: Option<u32>,
+    /// Share of the limit, in per cent.
+    pub percent: Option<f64>,
+    /// When the count begins anew, RFC 3339.
+    pub until: String,
+}
+
+/// Why an integration's use is not counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NotCounted {
+    /// In English.
+    pub reason: String,
+    /// In Arabic.
+    pub reason_ar: String,
+}
+
+impl UsageView {
+    /// The view of an integration's rate record at `now`.
+    #[must_use]
+    pub fn of(rate: &RateState, limits: Limits, now: Timestamp) -> Self {
+        let usage = rate.usage(limits, now);
+        let window = |used: Used| WindowView {
+            used: used.used,
+            limit: used.limit,
+            percent: used.percent(),
+            until: used.until.to_rfc3339(),
+        };
+        Self {
+            hour: usage.map(|usage| window(usage.hour)),
+            day: usage.map(|usage| window(usage.day)),
+            paused_until: (rate.paused_until > now).then(|| rate.paused_until.to_rfc3339()),
+            not_counted: usage.is_none().then(|| NotCounted {
+                reason: "This integration has no limits, and counting without one would make every bundle dearer by a \
+                         write. Set a limit, however high, to have its use counted."
+                    .to_owned(),
+                reason_ar: "ليس لهذا التكامل حدود، والعدّ من دونها يزيد كلفة كل حزمة بعملية كتابة. ضع حدًا، مهما كان \
+                            عاليًا، ليُعدّ الاستخدام."
+                    .to_owned(),
+            }),
+        }
+    }
 }
 
 /// How an integration did lately.
