@@ -25,6 +25,7 @@ impl DynamoStore {
         entry: &AuditEntry,
     ) -> Result<Transacted> {
         let own = writes.len();
+        let _turn = self.appending.lock().await;
         for attempt in 0..ATTEMPTS {
             pause(attempt).await;
             // Consistent: after a stale read, the write would only be refused.
