@@ -369,6 +369,11 @@ pub struct HealthView {
     pub last_test: Option<TestView>,
     /// The span of the figures, in hours.
     pub window_hours: u32,
+    /// When the span begins, RFC 3339. Where the figures are made from hourly roll-ups, at a full hour.
+    pub since: String,
+    /// Whether the percentiles are exact. Over long spans they are the upper bounds of latency classes, at most about
+    /// 1.7 times too long.
+    pub exact: bool,
     /// How many tests ran in the span.
     pub tests: u32,
     /// Share of tests that did not fail, in per cent.
@@ -379,19 +384,26 @@ pub struct HealthView {
     pub p50_ms: Option<u64>,
     /// 95th percentile of the latency, in milliseconds.
     pub p95_ms: Option<u64>,
-    /// The newest failed tests, at most 10.
+    /// The newest failed tests, at most 10; over long spans those among the newest 200 tests.
     pub recent_errors: Vec<TestView>,
 }
 
 impl HealthView {
-    /// The view over a health log, newest first.
+    /// The view of figures that begin at `since`, with the newest tests of the log, newest first.
     #[must_use]
-    pub fn over(log: &[TestReport], last_test: Option<&TestReport>, window_hours: u32) -> Self {
-        let HealthFigures { tests, uptime_percent, error_rate_percent, p50_ms, p95_ms } = HealthFigures::over(log);
-        let failed = log.iter().filter(|report| report.status == HealthStatus::Fail);
+    pub fn new(
+        figures: HealthFigures,
+        (since, window_hours, exact): (Timestamp, u32, bool),
+        newest: &[TestReport],
+        last_test: Option<&TestReport>,
+    ) -> Self {
+        let HealthFigures { tests, uptime_percent, error_rate_percent, p50_ms, p95_ms } = figures;
+        let failed = newest.iter().filter(|report| report.status == HealthStatus::Fail);
         Self {
             last_test: last_test.map(TestView::from),
             window_hours,
+            since: since.to_rfc3339(),
+            exact,
             tests,
             uptime_percent,
             error_rate_percent,

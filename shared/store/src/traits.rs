@@ -4,7 +4,7 @@ use domain::{
     audit::{AuditEntry, AuditRecord, Head},
     bundle::{Bundle, BundleId, ClaimRefusal, Envelope, Payload},
     campaign::{Campaign, CampaignState},
-    health::TestReport,
+    health::{HealthHour, TestReport},
     ids::{CampaignId, IntegrationId, KeyId, RequestId, TemplateId, TenantId},
     integration::Integration,
     key::{KeyMac, KeyRecord},
@@ -96,7 +96,7 @@ pub trait Integrations: Send + Sync {
         version: u32,
     ) -> impl Future<Output = Result<Option<SealedSecret>>> + Send;
 
-    /// Appends a test to the health log (kept 90 days), makes it the integration's newest if the settings are still
+    /// Appends a test to the health log and counts it in the roll-up of its hour (both kept 90 days), makes it the integration's newest if the settings are still
     /// those of `rev`, and moves the next probe. Leaves `rev` as it is. Where that changes the stored status, the audit
     /// record of [`AuditEntry::health_changed`] is written with it, all or nothing.
     fn record_test(
@@ -115,6 +115,15 @@ pub trait Integrations: Send + Sync {
         since: Timestamp,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<TestReport>>> + Send;
+
+    /// The roll-ups of one integration's tests from the clock hour that begins at `since`, oldest first. Hours without a
+    /// test are left out.
+    fn health_hours(
+        &self,
+        scope: &TenantScope,
+        id: &IntegrationId,
+        since: Timestamp,
+    ) -> impl Future<Output = Result<Vec<HealthHour>>> + Send;
 
     /// Integrations of all tenants whose probe is due at `now`, at most `limit`.
     fn probes_due(

@@ -2,15 +2,15 @@
 
 use super::{
     DynamoStore,
-    attributes::{item_of, number, record_of, text, value_of},
+    attributes::{Item, get_number, get_text, item_of, number, record_of, text, value_of},
     audit::put_revision,
-    calls::{Query, Table, Transacted, Write, Written},
+    calls::{Query, Table, Transacted, Write, Written, corrupt},
     keys::{self, Kind, Look, Named},
 };
 use crate::{HeldFor, Integrations, Result, SealedSecret, StoreError};
 use domain::{
     audit::AuditEntry,
-    health::{HealthStatus, TestReport},
+    health::{HealthHour, HealthStatus, HealthTally, LATENCY_CLASSES, TestReport, hour_of},
     ids::IntegrationId,
     integration::Integration,
     principal::Principal,
@@ -18,8 +18,36 @@ use domain::{
     time::{DAY_MS, Timestamp},
 };
 
-/// How long the health log is kept, in milliseconds.
+/// How long the health log and its roll-ups are kept, in milliseconds.
 const HEALTH_LOG_MS: i64 = 90 * DAY_MS;
+
+macro_rules! counting {
+    ($($class:literal)*) => { [$(concat!("SET #ttl = :ttl ADD n :one, b", $class, " :one")),*] };
+}
+
+/// Counts a test that passed, by the class of its latency.
+const COUNT_PASSED: [&str; LATENCY_CLASSES] = counting!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23);
+const COUNT_FAILED: &str = "SET #ttl = :ttl ADD n :one, f :one";
+
+/// Counts a test in the roll-up of its hour: `n` tests, `f` failed, `b<class>` passed with a latency of that class.
+fn counted(scope: &TenantScope, id: &IntegrationId, report: &TestReport) -> Write {
+    let expression = match report.status {
+        HealthStatus::Fail => COUNT_FAILED,
+        HealthStatus::Ok | HealthStatus::Warn => COUNT_PASSED[HealthTally::class(report.latency_ms)],
+    };
+    let hour = hour_of(report.at);
+    Write::update(keys::health_hour(scope, id, hour), expression)
+        .value(":one", number(1))
+        .value(":ttl", number(hour.plus_ms(HEALTH_LOG_MS).as_seconds()))
+}
+
+fn hour_in(item: &Item) -> Result<HealthHour> {
+    let hour = get_text(item, "sk").and_then(|sk| sk.parse().ok()).map(Timestamp);
+    let hour = hour.ok_or_else(|| corrupt(item, "the key names no hour"))?;
+    let count = |name: &str| get_number(item, name).unwrap_or(0);
+    let classes = std::array::from_fn(|class| count(&format!("b{class}")));
+    Ok(HealthHour { hour, tally: HealthTally { tests: count("n"), failed: count("f"), classes } })
+}
 
 /// How often a test is recorded anew while others change the status.
 const ATTEMPTS: u32 = 4;
@@ -108,9 +136,8 @@ impl Integrations for DynamoStore {
         let mut entry = keys::health_report(scope, &integration.id, report.at).item();
         entry.extend(item_of(report)?);
         entry.insert("ttl".to_owned(), number(report.at.plus_ms(HEALTH_LOG_MS).as_seconds()));
-        self.write(Write::put(entry)).await?;
-
-        // Not in one transaction, which would cost twice as much: a log entry alone is still true.
+        // Not in one transaction, which would cost twice as much: a log entry and a count alone are still true.
+        futures::try_join!(self.write(Write::put(entry)), self.write(counted(scope, &integration.id, report)))?;
         let mut before = integration.last_test.as_ref().map(|last| last.status);
         for _ in 0..ATTEMPTS {
             let update = newest_test(scope, integration, report, before)?;
@@ -146,6 +173,12 @@ impl Integrations for DynamoStore {
             .value(":since", text(keys::moment(since)))
             .backward();
         self.query(query, limit, |_| true).await?.into_iter().map(record_of).collect()
+    }
+
+    async fn health_hours(&self, scope: &TenantScope, id: &IntegrationId, since: Timestamp) -> Result<Vec<HealthHour>> {
+        let query = Query::of(keys::health_hours(scope, id), "pk = :pk AND sk >= :since")
+            .value(":since", text(keys::moment(since)));
+        self.query(query, usize::MAX, |_| true).await?.iter().map(hour_in).collect()
     }
 
     async fn probes_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(TenantScope, IntegrationId)>> {

@@ -9,6 +9,7 @@
 //!                          B#<request>~<generation>                  a later generation of a request of one recipient
 //!                          P#<request>#<number>                      a bundle's recipients
 //! T#<tenant>#H#<id>        <time>                                    health log
+//! T#<tenant>#HR#<id>       <hour>                                    health roll-ups
 //! T#<tenant>#RL#<id>       0                                         rate lease
 //! T#<tenant>#AUD           <sequence>  #head                         audit chain, and where it ends
 //! ```
@@ -164,6 +165,15 @@ pub(super) fn health_log(scope: &TenantScope, id: &IntegrationId) -> String {
 
 pub(super) fn health_report(scope: &TenantScope, id: &IntegrationId, at: Timestamp) -> Key {
     Key::new(health_log(scope, id), moment(at))
+}
+
+pub(super) fn health_hours(scope: &TenantScope, id: &IntegrationId) -> String {
+    partition(scope, &format!("HR#{id}"))
+}
+
+/// The roll-up of the hour that begins then.
+pub(super) fn health_hour(scope: &TenantScope, id: &IntegrationId, hour: Timestamp) -> Key {
+    Key::new(health_hours(scope, id), moment(hour))
 }
 
 /// A moment that sorts as text. Nothing was tested before 1970.

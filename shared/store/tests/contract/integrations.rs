@@ -1,7 +1,11 @@
 //! Integrations, their secrets and their health.
 
 use crate::fixtures::{NOON, acme, audit, integration, report};
-use domain::{health::HealthStatus, integration::Integration, principal::Principal};
+use domain::{
+    health::{HealthHour, HealthStatus, HealthTally, TestReport},
+    integration::Integration,
+    principal::Principal,
+};
 use futures::future::join_all;
 use trunkline_store::{HeldFor, SealedSecret, Store, StoreError};
 
@@ -115,7 +119,7 @@ pub(crate) async fn a_test_of_older_settings_is_only_logged(store: &impl Store) 
 
 /// The changes of health that are in the audit trail: who and what.
 async fn remembered(store: &impl Store) -> Vec<(String, String)> {
-    let records = store.audit(&acme(), None, 50).await.unwrap().items;
+    let records = store.audit(&acme(), None, 200).await.unwrap().items;
     let changes = records.into_iter().filter(|record| record.action == "integration.health_changed");
     changes.map(|record| (record.principal, record.detail)).collect()
 }
@@ -152,10 +156,17 @@ pub(crate) async fn a_change_of_health_is_remembered(store: &impl Store) {
 pub(crate) async fn of_concurrent_tests_one_changes_the_status(store: &impl Store) {
     let (first, scope) = (integration(NOON), acme());
     save(store, &first).await.unwrap();
+    let all: Vec<_> = (0..30).map(|_| integration(NOON)).collect();
+    for integration in &all {
+        save(store, integration).await.unwrap();
+    }
     let failed = report(HealthStatus::Fail, NOON);
     let all = join_all((0..4).map(|_| store.record_test(&scope, &first, &failed, &Principal::System))).await;
     assert!(all.iter().all(Result::is_ok), "{all:?}");
     assert_eq!(remembered(store).await.len(), 1);
+    let all = join_all(all.iter().map(|it| store.record_test(&scope, it, &failed, &Principal::System))).await;
+    assert!(all.iter().all(Result::is_ok), "all of a tenant's at once: {all:?}");
+    assert_eq!(remembered(store).await.len(), 31);
 }
 
 pub(crate) async fn the_health_log_is_newest_first(store: &impl Store) {
@@ -174,6 +185,32 @@ pub(crate) async fn the_health_log_is_newest_first(store: &impl Store) {
     assert_eq!(log(NOON, 10).await, [30, 12, 1, 0]);
     assert_eq!(log(NOON.plus_ms(1), 10).await, [30, 12, 1]);
     assert_eq!(log(NOON, 2).await, [30, 12]);
+}
+
+pub(crate) async fn tests_are_rolled_up_by_the_hour(store: &impl Store) {
+    let (first, other) = (integration(NOON), integration(NOON));
+    let test = async |integration: &Integration, minute: i64, status, latency_ms| {
+        let report = TestReport { latency_ms, ..report(status, NOON.plus_ms(minute * MINUTE)) };
+        store.record_test(&acme(), integration, &report, &Principal::System).await.unwrap();
+        report
+    };
+    assert_eq!(store.health_hours(&acme(), &first.id, NOON).await, Ok(vec![]));
+    let noon = [
+        test(&first, 0, HealthStatus::Ok, 0).await,
+        test(&first, 1, HealthStatus::Warn, 4_000).await,
+        test(&first, 59, HealthStatus::Fail, 9_000).await,
+    ];
+    let two = [test(&first, 120, HealthStatus::Ok, 60_000).await, test(&first, 121, HealthStatus::Ok, 80).await];
+    test(&other, 1, HealthStatus::Fail, 1).await;
+    let hour = |hour: i64, reports: &[TestReport]| {
+        let mut tally = HealthTally::default();
+        reports.iter().for_each(|report| tally.count(report));
+        HealthHour { hour: NOON.plus_ms(hour * 60 * MINUTE), tally }
+    };
+    let all = [hour(0, &noon), hour(2, &two)];
+    assert_eq!(store.health_hours(&acme(), &first.id, NOON).await.unwrap(), all);
+    assert_eq!(store.health_hours(&acme(), &first.id, NOON.plus_ms(1)).await.unwrap(), all[1..]);
+    assert_eq!(store.health_hours(&crate::fixtures::scope("other"), &first.id, NOON).await, Ok(vec![]));
 }
 
 pub(crate) async fn enabling_asks_for_a_release(store: &impl Store) {

@@ -81,6 +81,7 @@ contract! {
         a_change_of_health_is_remembered
         of_concurrent_tests_one_changes_the_status
         the_health_log_is_newest_first
+        tests_are_rolled_up_by_the_hour
         enabling_asks_for_a_release;
     settings:
         templates_keep_every_version
