@@ -176,7 +176,7 @@ mod tests {
             let store = Lazy::ready(MemoryStore::default());
             let vault = Arc::new(Vault::new(MemoryKms::default(), clock.clone()));
             let guard = Arc::new(Guard::new(Egress::parse("127.0.0.1/32:*").unwrap()));
-            let endpoints = Endpoints { slack_api: slack.api_url() };
+            let endpoints = Endpoints { slack_api: slack.api_url(), ..Endpoints::default() };
             let prober = Prober {
                 connections: Connections::new(store.clone(), vault.clone(), guard, endpoints, clock.clone()),
                 store,
