@@ -392,12 +392,12 @@ impl HealthView {
     /// The view of figures that begin at `since`, with the newest tests of the log, newest first.
     #[must_use]
     pub fn new(
-        figures: HealthFigures,
+        figures: &HealthFigures,
         (since, window_hours, exact): (Timestamp, u32, bool),
         newest: &[TestReport],
         last_test: Option<&TestReport>,
     ) -> Self {
-        let HealthFigures { tests, uptime_percent, error_rate_percent, p50_ms, p95_ms } = figures;
+        let HealthFigures { tests, uptime_percent, error_rate_percent, p50_ms, p95_ms } = *figures;
         let failed = newest.iter().filter(|report| report.status == HealthStatus::Fail);
         Self {
             last_test: last_test.map(TestView::from),

@@ -235,8 +235,12 @@ mod tests {
                 .collect();
             let (mut tally, mut rest) = (HealthTally::default(), HealthTally::default());
             let (first, second) = reports.split_at(reports.len() / 3);
-            first.iter().for_each(|report| tally.count(report));
-            second.iter().for_each(|report| rest.count(report));
+            for report in first {
+                tally.count(report);
+            }
+            for report in second {
+                rest.count(report);
+            }
             tally.add(&rest);
             let exact = HealthFigures::over(&reports);
             let class = |ms: Option<u64>| ms.map(|ms| LATENCY_CLASSES_MS[HealthTally::class(ms)]);

@@ -72,7 +72,7 @@ pub(crate) async fn figures<P: Place>(
         // Tests by hand may have made it more.
         if log.len() < TESTS_MAX {
             let figures = HealthFigures::over(&log);
-            return Ok(Json(HealthView::new(figures, (since, hours, true), &log, last_test)));
+            return Ok(Json(HealthView::new(&figures, (since, hours, true), &log, last_test)));
         }
     }
     let since = hour_of(since);
@@ -81,7 +81,7 @@ pub(crate) async fn figures<P: Place>(
         tally.add(&hour.tally);
     }
     let newest = hub.store.health_log(&caller.scope, &id, since, LIMIT_MAX).await?;
-    Ok(Json(HealthView::new(tally.figures(), (since, hours, false), &newest, last_test)))
+    Ok(Json(HealthView::new(&tally.figures(), (since, hours, false), &newest, last_test)))
 }
 
 pub(crate) async fn log<P: Place>(

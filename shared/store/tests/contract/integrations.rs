@@ -156,15 +156,15 @@ pub(crate) async fn a_change_of_health_is_remembered(store: &impl Store) {
 pub(crate) async fn of_concurrent_tests_one_changes_the_status(store: &impl Store) {
     let (first, scope) = (integration(NOON), acme());
     save(store, &first).await.unwrap();
-    let all: Vec<_> = (0..30).map(|_| integration(NOON)).collect();
-    for integration in &all {
-        save(store, integration).await.unwrap();
+    let others: Vec<_> = (0..30).map(|_| integration(NOON)).collect();
+    for other in &others {
+        save(store, other).await.unwrap();
     }
     let failed = report(HealthStatus::Fail, NOON);
     let all = join_all((0..4).map(|_| store.record_test(&scope, &first, &failed, &Principal::System))).await;
     assert!(all.iter().all(Result::is_ok), "{all:?}");
     assert_eq!(remembered(store).await.len(), 1);
-    let all = join_all(all.iter().map(|it| store.record_test(&scope, it, &failed, &Principal::System))).await;
+    let all = join_all(others.iter().map(|it| store.record_test(&scope, it, &failed, &Principal::System))).await;
     assert!(all.iter().all(Result::is_ok), "all of a tenant's at once: {all:?}");
     assert_eq!(remembered(store).await.len(), 31);
 }
@@ -204,7 +204,9 @@ pub(crate) async fn tests_are_rolled_up_by_the_hour(store: &impl Store) {
     test(&other, 1, HealthStatus::Fail, 1).await;
     let hour = |hour: i64, reports: &[TestReport]| {
         let mut tally = HealthTally::default();
-        reports.iter().for_each(|report| tally.count(report));
+        for report in reports {
+            tally.count(report);
+        }
         HealthHour { hour: NOON.plus_ms(hour * 60 * MINUTE), tally }
     };
     let all = [hour(0, &noon), hour(2, &two)];
