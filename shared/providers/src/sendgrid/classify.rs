@@ -18,6 +18,8 @@ use std::borrow::Cow;
 /// The longest answer that is read: a list of all scopes, or of all that is wrong.
 const ANSWER_MAX_BYTES: usize = 128 * 1024;
 const SEND_SCOPE: &str = "mail.send";
+/// After a block for many bad requests. SendGrid does not say how long it lasts; more requests would not shorten it.
+const BLOCKED: FailureKind = FailureKind::Throttled { after_ms: Some(60_000) };
 const LATER: FailureKind = FailureKind::Transient { after_ms: None };
 
 #[derive(Default, Deserialize)]
@@ -97,7 +99,7 @@ fn refused(status: StatusCode, after_ms: Option<i64>, body: &[u8]) -> Failure {
     let (kind, code) = match status.as_u16() {
         401 if says("credits") => (LATER, "sendgrid_out_of_credits"),
         400 | 403 if from || says("sender identity") => (FailureKind::Unauthorized, "sendgrid_sender_refused"),
-        403 if says("blocked") => (FailureKind::Throttled { after_ms: None }, "rate_limited"),
+        403 if says("blocked") => (BLOCKED, "rate_limited"),
         403 if says("access forbidden") => (FailureKind::Unauthorized, "sendgrid_missing_scope"),
         401 | 403 => (FailureKind::Unauthorized, "sendgrid_key_refused"),
         451 => (LATER, "sendgrid_wrong_region"),
@@ -181,7 +183,7 @@ mod tests {
                 403,
                 "You are temporarily blocked from sending emails due to repeated bad requests.",
                 None,
-                Throttled { after_ms: None },
+                BLOCKED,
                 "rate_limited",
             ),
             (403, "something new", None, Unauthorized, "sendgrid_key_refused"),

@@ -113,7 +113,7 @@ async fn an_account_or_sender_in_trouble_is_found_by_the_send() {
     let double = MailApiDouble::start(0).await.unwrap();
     for (key, from, kind, code) in [
         ("SG.credits.1", "news@example.com", LATER, "sendgrid_out_of_credits"),
-        ("SG.blocked.1", "news@example.com", Throttled { after_ms: None }, "rate_limited"),
+        ("SG.blocked.1", "news@example.com", Throttled { after_ms: Some(60_000) }, "rate_limited"),
         ("SG.good.1234", "unverified@example.com", Unauthorized, "sendgrid_sender_refused"),
     ] {
         let email = open(&double, key, json!({"from_address": from}));
