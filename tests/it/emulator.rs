@@ -66,6 +66,21 @@ impl Emulator {
         self.call("dynamodb", "DynamoDB_20120810.UpdateItem", &request).await;
     }
 
+    /// Sets a text in an item, as somebody with access to the table could.
+    pub(crate) async fn set_text(&self, key: &Value, name: &str, text: &str) {
+        let request = json!({
+            "TableName": self.stack.outputs["TenantTable"], "Key": key, "UpdateExpression": "SET #n = :v",
+            "ExpressionAttributeNames": {"#n": name}, "ExpressionAttributeValues": {":v": {"S": text}},
+        });
+        self.call("dynamodb", "DynamoDB_20120810.UpdateItem", &request).await;
+    }
+
+    /// Deletes an item, as somebody with access to the table could.
+    pub(crate) async fn delete_item(&self, key: &Value) {
+        let request = json!({"TableName": self.stack.outputs["TenantTable"], "Key": key});
+        self.call("dynamodb", "DynamoDB_20120810.DeleteItem", &request).await;
+    }
+
     /// Puts a text on a queue; the id of the message.
     pub(crate) async fn queue(&self, queue: &str, body: &str) -> String {
         let request = json!({"QueueUrl": self.stack.outputs[queue], "MessageBody": body});

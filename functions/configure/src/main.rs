@@ -35,7 +35,7 @@ use std::sync::Arc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), runtime::Error> {
     let function = Function::start("configure")?;
-    let [key_arn, slack_api] = env::required(["KMS_KEY_ARN", "SLACK_API_URL"])?;
+    let [key_arn] = env::required(["KMS_KEY_ARN"])?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = function.aws.lazy_store();
     let vault = Arc::new(Vault::new(AwsKms::new(function.aws.clone(), key_arn), Arc::clone(&clock)));
@@ -45,7 +45,7 @@ async fn main() -> Result<(), runtime::Error> {
             store.clone(),
             Arc::clone(&vault),
             Arc::clone(&guard),
-            Endpoints { slack_api },
+            Endpoints::from_vars(env::optional),
             Arc::clone(&clock),
         ),
         queues: SqsQueues::channels_from_env(function.aws.clone())?,

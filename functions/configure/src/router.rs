@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// The routes of this function.
 pub(crate) fn router<P: Place>(hub: Arc<Hub<P>>) -> Router {
-    use integrations::{change, create, delete, enable, health, probe, read, secrets, summary, test};
+    use integrations::{change, create, delete, enable, health, probe, read, secrets, summary, test, usage};
     Router::new()
         .route("/v1/openapi.json", get(openapi::document))
         .route("/v1/catalog", get(catalog::list))
@@ -29,6 +29,7 @@ pub(crate) fn router<P: Place>(hub: Arc<Hub<P>>) -> Router {
         .route("/v1/integrations/{id}/probe", put(probe::set_interval::<P>))
         .route("/v1/integrations/{id}/health", get(health::figures::<P>))
         .route("/v1/integrations/{id}/health/log", get(health::log::<P>))
+        .route("/v1/integrations/{id}/usage", get(usage::usage::<P>))
         .route("/v1/settings", get(settings::read::<P>).patch(settings::change::<P>))
         .route("/v1/templates", get(templates::list::<P>).post(templates::create::<P>))
         .route(
@@ -36,6 +37,7 @@ pub(crate) fn router<P: Place>(hub: Arc<Hub<P>>) -> Router {
             get(templates::read::<P>).put(templates::replace::<P>).delete(templates::delete::<P>),
         )
         .route("/v1/audit", get(audit::list::<P>))
+        .route("/v1/audit/verify", get(audit::verify::<P>))
         .with_state(hub)
 }
 

@@ -80,7 +80,7 @@ impl Stage {
         let (kms, queues) = (SharedKms::default(), Arc::new(MemoryQueues::default()));
         let vault = Arc::new(Vault::new(kms.clone(), clock.clone()));
         let guard = Arc::new(Guard::new(Egress::parse("127.0.0.1/32:*").unwrap()));
-        let endpoints = Endpoints { slack_api: slack.api_url() };
+        let endpoints = Endpoints { slack_api: slack.api_url(), ..Endpoints::default() };
         let hub: Hub<Test> = Hub {
             connections: Connections::new(store.clone(), vault.clone(), guard.clone(), endpoints, clock.clone()),
             store: store.clone(),

@@ -145,7 +145,7 @@ impl Stage {
         if self.store.integration(&self.scope, &self.integration).await.unwrap().is_none() {
             self.store.save_integration(&self.scope, &integration, None, false, &audit).await.unwrap();
         }
-        self.store.ensure_campaign(&self.scope, &id.parse().unwrap(), now).await.unwrap();
+        self.store.ensure_campaign(&self.scope, &id.parse().unwrap(), &audit).await.unwrap();
     }
 
     /// Accepts a request for these users, as `enqueue` does.

@@ -17,12 +17,13 @@ use axum::{
     routing::post,
 };
 use domain::{
+    audit::AuditEntry,
     campaign::CampaignState,
-    ids::{CampaignId, RequestId, TenantId},
+    ids::{CampaignId, IntegrationId, RequestId, TenantId},
     preflight::ready,
-    principal::Scope,
+    principal::{Caller, Scope},
     tenant::TenantScope,
-    time::Clock,
+    time::{Clock, Timestamp},
 };
 use hub::{
     check::{Checked, Plan, check},
@@ -81,7 +82,8 @@ async fn send<S: Store, Q: Queues, C: Clock>(
         }
         return Err(not_ready(checked).into());
     };
-    let state = hub.campaigns.ensure(&caller.scope, &campaign, now).await?;
+    let launch = launch(&caller, &campaign, &integration.id, &request, now);
+    let state = hub.campaigns.ensure(&caller.scope, &campaign, &launch).await?;
     if state == CampaignState::Cancelled {
         return Err(Problem::new(
             ProblemKind::Conflict,
@@ -176,6 +178,27 @@ async fn accepted_before(
     accept::same_body(&earlier, body_hash)?;
     // One that was not dispatched may lack bundles: it was never answered 202, so it is judged by today's checks.
     Ok(earlier.dispatched)
+}
+
+/// That a campaign begins, for the audit trail. Written only with the campaign itself, so by its first request that
+/// passes every check.
+fn launch(
+    caller: &Caller,
+    campaign: &CampaignId,
+    integration: &IntegrationId,
+    request: &SendRequest,
+    now: Timestamp,
+) -> AuditEntry {
+    let sandbox = if request.sandbox { ", sandbox" } else { "" };
+    let (channel, count) = (request.channel.as_str(), request.recipients.len());
+    let recipients = if count == 1 { "recipient" } else { "recipients" };
+    AuditEntry {
+        principal: caller.principal.clone(),
+        action: "campaign.launched",
+        target: campaign.to_string(),
+        detail: format!("{channel} through {integration}, {count} {recipients} in its first request{sandbox}"),
+        at: now,
+    }
 }
 
 /// What stands in the way: wrong addresses by field, everything else by check.

@@ -27,7 +27,7 @@ use runtime::{
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
-use store::{Bundles, Campaigns, Integrations, StoreError, memory::MemoryStore};
+use store::{Audit, Bundles, Campaigns, Integrations, StoreError, memory::MemoryStore};
 
 const PATH: &str = "/v1/campaigns/spring/deliveries";
 
@@ -269,10 +269,40 @@ async fn sandbox_sends_to_the_test_recipients_in_turn_and_says_so() {
 #[tokio::test]
 async fn a_cancelled_campaign_takes_nothing_more() {
     let stage = stage().await;
-    stage.store.ensure_campaign(&acme(), &spring(), START).await.unwrap();
+    stage.store.ensure_campaign(&acme(), &spring(), &audit()).await.unwrap();
     let (active, cancelled) = (CampaignState::Active, CampaignState::Cancelled);
     stage.store.set_campaign_state(&acme(), &spring(), active, cancelled, &audit()).await.unwrap();
     stage.assert_refused(body(1), 409, "conflict", &[]).await;
+}
+
+#[tokio::test]
+async fn a_campaigns_launch_is_remembered_once_with_who_launched_it() {
+    let stage = stage().await;
+    for size in [2, 1] {
+        assert_eq!(stage.send(body(size)).await.status, 202);
+    }
+    let records = stage.store.audit(&acme(), None, 10).await.unwrap().items;
+    let launches: Vec<_> = records.iter().filter(|record| record.action == "campaign.launched").collect();
+    let [launch] = launches[..] else { panic!("{records:?}") };
+    assert_eq!((launch.target.as_str(), launch.at), ("spring", START));
+    assert_eq!(launch.detail, format!("email through {}, 2 recipients in its first request", stage.integration.id));
+    assert!(launch.principal.starts_with("api_key:key_"), "{}", launch.principal);
+}
+
+#[tokio::test]
+async fn what_is_refused_launches_nothing() {
+    let stage = stage().await;
+    let disabled = Integration { enabled: false, rev: 2, ..stage.integration.clone() };
+    stage.store.save_integration(&acme(), &disabled, None, false, &audit()).await.unwrap();
+    assert_eq!(stage.send(body(1)).await.status, 409);
+    let records = stage.store.audit(&acme(), None, 10).await.unwrap().items;
+    assert!(records.iter().all(|record| record.action == "test"), "{records:?}");
+    // A launch that is not remembered is none: nothing goes out.
+    let enabled = Integration { rev: 3, ..stage.integration.clone() };
+    stage.store.save_integration(&acme(), &enabled, None, false, &audit()).await.unwrap();
+    stage.store.fail_next("ensure_campaign", StoreError::Unavailable("the audit chain is too busy".into()));
+    assert_eq!(stage.send(body(1)).await.status, 503);
+    assert_eq!(stage.stored().await, 0);
 }
 
 #[tokio::test]

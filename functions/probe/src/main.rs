@@ -20,13 +20,14 @@ use std::sync::Arc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), runtime::Error> {
     let function = Function::start("probe")?;
-    let [key_arn, slack_api] = env::required(["KMS_KEY_ARN", "SLACK_API_URL"])?;
+    let [key_arn] = env::required(["KMS_KEY_ARN"])?;
+    let endpoints = Endpoints::from_vars(env::optional);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = function.aws.lazy_store();
     let vault = Arc::new(Vault::new(AwsKms::new(function.aws.clone(), key_arn), Arc::clone(&clock)));
     let guard = Arc::new(Guard::new(Egress::parse(&env::optional("EGRESS_ALLOW").unwrap_or_default())?));
     let prober = Prober {
-        connections: Connections::new(store.clone(), vault, guard, Endpoints { slack_api }, Arc::clone(&clock)),
+        connections: Connections::new(store.clone(), vault, guard, endpoints, Arc::clone(&clock)),
         queues: SqsQueues::from_env(function.aws.clone(), &[Queue::Probe])?,
         store,
         clock,

@@ -5,7 +5,10 @@
 //! one that comes twice finds the integration not due any more.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::time::{Clock, SECOND_MS, Timestamp};
+use domain::{
+    principal::Principal,
+    time::{Clock, SECOND_MS, Timestamp},
+};
 use hub::connections::{Connections, TEST_TIMEOUT_MS};
 use lambda_runtime::Context;
 use runtime::{
@@ -108,7 +111,8 @@ impl<S: Integrations, K: Kms, Q: Queues> Prober<S, K, Q> {
         // Gone, disabled, or tested since the message was queued.
         let Some(integration) = found.filter(|found| found.next_probe_at().is_some_and(is_due)) else { return Ok(()) };
         let report = self.connections.test(scope, &integration).await.map_err(|failure| failure.detail)?;
-        self.store.record_test(scope, &integration, &report).await.map_err(|error| error.to_string())
+        let recorded = self.store.record_test(scope, &integration, &report, &Principal::System).await;
+        recorded.map_err(|error| error.to_string())
     }
 }
 
@@ -128,7 +132,6 @@ mod tests {
         health::{HealthStatus, TestReport},
         ids::IntegrationId,
         integration::Integration,
-        principal::Principal,
         secret::Secret,
         tenant::TenantScope,
         time::{MINUTE_MS, ManualClock},
@@ -173,7 +176,7 @@ mod tests {
             let store = Lazy::ready(MemoryStore::default());
             let vault = Arc::new(Vault::new(MemoryKms::default(), clock.clone()));
             let guard = Arc::new(Guard::new(Egress::parse("127.0.0.1/32:*").unwrap()));
-            let endpoints = Endpoints { slack_api: slack.api_url() };
+            let endpoints = Endpoints { slack_api: slack.api_url(), ..Endpoints::default() };
             let prober = Prober {
                 connections: Connections::new(store.clone(), vault.clone(), guard, endpoints, clock.clone()),
                 store,

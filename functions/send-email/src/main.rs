@@ -1,8 +1,9 @@
 //! Sends e-mail: one bundle for each queue message. What happens to a bundle is told in `hub::sender`.
 
 use domain::channel::Channel;
+use hub::sender_function::{self, Email};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), runtime::Error> {
-    hub::sender_function::run("send-email", Channel::Email).await
+    sender_function::run::<Email>("send-email", Channel::Email).await
 }

@@ -202,7 +202,7 @@ impl Stage {
     }
 
     pub(crate) async fn turn(&self, from: CampaignState, to: CampaignState) {
-        self.store.ensure_campaign(&self.scope, &self.campaign, self.clock.now()).await.unwrap();
+        self.store.ensure_campaign(&self.scope, &self.campaign, &self.audit()).await.unwrap();
         self.store.set_campaign_state(&self.scope, &self.campaign, from, to, &self.audit()).await.unwrap();
     }
 }

@@ -6,8 +6,9 @@ use domain::{
     health::{HealthFigures, HealthStatus, TestReport},
     ids::IntegrationId,
     integration::{Config, Integration},
-    rate::Limits,
+    rate::{Limits, RateState, Used},
     retry::RetryPolicy,
+    time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -298,6 +299,69 @@ pub struct AlertView {
     pub impact_ar: String,
 }
 
+/// How much of its limits an integration used. What is counted are leases: messages that a sender was given a slot for,
+/// each attempt anew, and those it then could not send as well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UsageView {
+    /// This clock hour (UTC); `null` where nothing is counted.
+    pub hour: Option<WindowView>,
+    /// Today (UTC); `null` where nothing is counted.
+    pub day: Option<WindowView>,
+    /// The provider asked for silence until then, RFC 3339; `null` if it did not.
+    pub paused_until: Option<String>,
+    /// Why nothing is counted; `null` where it is.
+    pub not_counted: Option<NotCounted>,
+}
+
+/// How much of the limit of an hour or a day is used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WindowView {
+    /// How many slots were leased in it.
+    pub used: u32,
+    /// The limit; `null` if there is none for this window.
+    pub limit: Option<u32>,
+    /// Share of the limit, in per cent.
+    pub percent: Option<f64>,
+    /// When the count begins anew, RFC 3339.
+    pub until: String,
+}
+
+/// Why an integration's use is not counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NotCounted {
+    /// In English.
+    pub reason: String,
+    /// In Arabic.
+    pub reason_ar: String,
+}
+
+impl UsageView {
+    /// The view of an integration's rate record at `now`.
+    #[must_use]
+    pub fn of(rate: &RateState, limits: Limits, now: Timestamp) -> Self {
+        let usage = rate.usage(limits, now);
+        let window = |used: Used| WindowView {
+            used: used.used,
+            limit: used.limit,
+            percent: used.percent(),
+            until: used.until.to_rfc3339(),
+        };
+        Self {
+            hour: usage.map(|usage| window(usage.hour)),
+            day: usage.map(|usage| window(usage.day)),
+            paused_until: (rate.paused_until > now).then(|| rate.paused_until.to_rfc3339()),
+            not_counted: usage.is_none().then(|| NotCounted {
+                reason: "This integration has no limits, and counting without one would make every bundle dearer by a \
+                         write. Set a limit, however high, to have its use counted."
+                    .to_owned(),
+                reason_ar: "ليس لهذا التكامل حدود، والعدّ من دونها يزيد كلفة كل حزمة بعملية كتابة. ضع حدًا، مهما كان \
+                            عاليًا، ليُعدّ الاستخدام."
+                    .to_owned(),
+            }),
+        }
+    }
+}
+
 /// How an integration did lately.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HealthView {
@@ -305,6 +369,11 @@ pub struct HealthView {
     pub last_test: Option<TestView>,
     /// The span of the figures, in hours.
     pub window_hours: u32,
+    /// When the span begins, RFC 3339. Where the figures are made from hourly roll-ups, at a full hour.
+    pub since: String,
+    /// Whether the percentiles are exact. Over long spans they are the upper bounds of latency classes, at most about
+    /// 1.7 times too long.
+    pub exact: bool,
     /// How many tests ran in the span.
     pub tests: u32,
     /// Share of tests that did not fail, in per cent.
@@ -315,19 +384,26 @@ pub struct HealthView {
     pub p50_ms: Option<u64>,
     /// 95th percentile of the latency, in milliseconds.
     pub p95_ms: Option<u64>,
-    /// The newest failed tests, at most 10.
+    /// The newest failed tests, at most 10; over long spans those among the newest 200 tests.
     pub recent_errors: Vec<TestView>,
 }
 
 impl HealthView {
-    /// The view over a health log, newest first.
+    /// The view of figures that begin at `since`, with the newest tests of the log, newest first.
     #[must_use]
-    pub fn over(log: &[TestReport], last_test: Option<&TestReport>, window_hours: u32) -> Self {
-        let HealthFigures { tests, uptime_percent, error_rate_percent, p50_ms, p95_ms } = HealthFigures::over(log);
-        let failed = log.iter().filter(|report| report.status == HealthStatus::Fail);
+    pub fn new(
+        figures: &HealthFigures,
+        (since, window_hours, exact): (Timestamp, u32, bool),
+        newest: &[TestReport],
+        last_test: Option<&TestReport>,
+    ) -> Self {
+        let HealthFigures { tests, uptime_percent, error_rate_percent, p50_ms, p95_ms } = *figures;
+        let failed = newest.iter().filter(|report| report.status == HealthStatus::Fail);
         Self {
             last_test: last_test.map(TestView::from),
             window_hours,
+            since: since.to_rfc3339(),
+            exact,
             tests,
             uptime_percent,
             error_rate_percent,

@@ -4,11 +4,11 @@
 //! Bring it up to date with `UPDATE_OPENAPI=1 cargo test -p trunkline-api`.
 
 use crate::{
-    audit::AuditView,
+    audit::{AuditVerdict, AuditView},
     campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest},
     integrations::{
         HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, ProbePut, SecretsPut, SummaryView,
-        TestAllView, TestView,
+        TestAllView, TestView, UsageView,
     },
     keys::{KeyCreate, KeyCreated, KeyView},
     page::List,
@@ -58,6 +58,7 @@ fn schemas() -> Map<String, Value> {
     all.add::<TestAllView>("TestAllView");
     all.add::<SummaryView>("SummaryView");
     all.add::<HealthView>("HealthView");
+    all.add::<UsageView>("UsageView");
     all.add::<SettingsPatch>("SettingsPatch");
     all.add::<SettingsView>("SettingsView");
     all.add::<TemplateBody>("TemplateBody");
@@ -65,6 +66,7 @@ fn schemas() -> Map<String, Value> {
     all.add::<List<TemplateView>>("TemplateList");
     all.add::<AuditView>("AuditView");
     all.add::<List<AuditView>>("AuditList");
+    all.add::<AuditVerdict>("AuditVerdict");
     all.add::<PreflightRequest>("PreflightRequest");
     all.add::<PreflightAnswer>("PreflightAnswer");
     all.add::<SendRequest>("SendRequest");

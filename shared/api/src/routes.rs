@@ -42,6 +42,10 @@ const PAGE: &[Query] =
 const TEST: &[Query] = &[("test", "`false` saves without testing the connection first.")];
 const DELIVERIES: &[Query] = &[PAGE[0], PAGE[1], ("status", "Only deliveries with this status.")];
 const ERRORS: &[Query] = &[("cursor", "As in the link to the next part.")];
+const CHECK: &[Query] = &[
+    ("cursor", "`next` of the answer before, for a trail that is too long for one request."),
+    ("limit", "At most this many records in one request, up to 10,000."),
+];
 const WINDOW: &[Query] = &[("hours", "How far back, 1 to 720 hours; 24 unless said otherwise.")];
 const LOG: &[Query] = &[("hours", WINDOW[0].1), ("limit", "At most this many entries, up to 200.")];
 
@@ -84,6 +88,7 @@ routes! {
         PUT "/v1/integrations/{id}/probe" scope(IntegrationsWrite), "Set how often it is probed.", Some("ProbePut") => 200 Some("IntegrationView"), &[];
         GET "/v1/integrations/{id}/health" scope(IntegrationsRead), "Uptime, response times, error rate, recent errors.", None => 200 Some("HealthView"), WINDOW;
         GET "/v1/integrations/{id}/health/log" scope(IntegrationsRead), "The log of its tests, newest first.", None => 200 Some("TestList"), LOG;
+        GET "/v1/integrations/{id}/usage" scope(IntegrationsRead), "What it used of its limits this hour and today.", None => 200 Some("UsageView"), &[];
         GET "/v1/settings" scope(IntegrationsRead), "Read the tenant's settings.", None => 200 Some("SettingsView"), &[];
         PATCH "/v1/settings" scope(IntegrationsWrite), "Change the tenant's settings.", Some("SettingsPatch") => 200 Some("SettingsView"), &[];
         GET "/v1/templates" scope(IntegrationsRead), "List the templates, the ready-made ones included.", None => 200 Some("TemplateList"), &[];
@@ -92,6 +97,7 @@ routes! {
         PUT "/v1/templates/{id}" scope(IntegrationsWrite), "Make a new version of a template.", Some("TemplateBody") => 200 Some("TemplateView"), &[];
         DELETE "/v1/templates/{id}" scope(IntegrationsWrite), "Delete a template; accepted deliveries keep their version.", None => 204 None, &[];
         GET "/v1/audit" scope(AuditRead), "The audit trail, oldest first.", None => 200 Some("AuditList"), PAGE;
+        GET "/v1/audit/verify" scope(AuditRead), "Check that no record of the audit trail was altered or deleted.", None => 200 Some("AuditVerdict"), CHECK;
     }
     "preflight" {
         POST "/v1/preflight" scope(CampaignsPreflight), "Ask whether a campaign may go; every failing reason is told.", Some("PreflightRequest") => 200 Some("PreflightAnswer"), &[];

@@ -132,6 +132,45 @@ explanations! {
     "address_invalid":
         "The recipient's address is not valid for this channel.", "Correct the recipient's address.",
         "عنوان المستلم غير صالح لهذه القناة.", "صحّح عنوان المستلم.";
+    "sendgrid_key_refused":
+        "SendGrid refused the API key.", "Create an API key with the permission Mail Send and enter it; a key of an EU subuser needs the region `eu`.",
+        "رفض SendGrid مفتاح الواجهة.", "أنشئ مفتاحًا بصلاحية Mail Send وأدخله؛ ومفتاح المستخدم الفرعي الأوروبي يتطلب المنطقة eu.";
+    "sendgrid_missing_scope":
+        "The SendGrid API key may not send mail.", "Give the key the permission Mail Send, or enter a key that has it.",
+        "لا يملك مفتاح SendGrid صلاحية إرسال البريد.", "امنح المفتاح صلاحية Mail Send أو أدخل مفتاحًا يملكها.";
+    "sendgrid_sender_refused":
+        "SendGrid refused the sender address.", "Verify the `from_address` as a sender identity in SendGrid or authenticate its domain, or use an address that is verified.",
+        "رفض SendGrid عنوان المرسل.", "وثّق العنوان from_address كهوية مرسل في SendGrid أو وثّق نطاقه، أو استخدم عنوانًا موثّقًا.";
+    "sendgrid_out_of_credits":
+        "The SendGrid account has used up its credits.", "Wait until the credits are renewed, or upgrade the plan; meanwhile it is retried by the retry policy.",
+        "استُنفد رصيد حساب SendGrid.", "انتظر تجديد الرصيد أو رقِّ الخطة؛ وإلى ذلك الحين تُعاد المحاولة وفق السياسة.";
+    "sendgrid_wrong_region":
+        "SendGrid does not serve this account in this region.", "Choose the `region` in which the account or subuser was created.",
+        "لا يخدم SendGrid هذا الحساب في هذه المنطقة.", "اختر في الحقل region المنطقة التي أُنشئ فيها الحساب أو المستخدم الفرعي.";
+    "sendgrid_recipient_refused":
+        "SendGrid refused the recipient's address.", "Correct or remove the recipient's address.",
+        "رفض SendGrid عنوان المستلم.", "صحّح عنوان المستلم أو احذفه.";
+    "sendgrid_message_refused":
+        "SendGrid refused the message for good.", "Read SendGrid's words, which name the field; mend the message.",
+        "رفض SendGrid الرسالة نهائيًا.", "اقرأ رد SendGrid الذي يذكر الحقل، ثم أصلح الرسالة.";
+    "postmark_token_refused":
+        "Postmark refused the server token.", "Enter a current server API token from the page API Tokens of the server, not an account token.",
+        "رفض Postmark رمز الخادم.", "أدخل رمز خادم ساريًا من صفحة API Tokens الخاصة بالخادم، لا رمز الحساب.";
+    "postmark_sender_refused":
+        "Postmark refused the sender address.", "Add and confirm a sender signature for the `from_address` in Postmark or verify its domain, or use an address that is confirmed.",
+        "رفض Postmark عنوان المرسل.", "أضف توقيع مرسل للعنوان from_address في Postmark وأكّده أو وثّق نطاقه، أو استخدم عنوانًا مؤكّدًا.";
+    "postmark_account_restricted":
+        "The Postmark account may not send this for now: no credits, approval pending, or suspended.", "Read Postmark's words and see to the account in Postmark; meanwhile it is retried by the retry policy.",
+        "لا يُسمح لحساب Postmark بهذا الإرسال حاليًا: لا رصيد، أو الموافقة معلّقة، أو الحساب موقوف.", "اقرأ رد Postmark وعالج حالة الحساب هناك؛ وإلى ذلك الحين تُعاد المحاولة وفق السياسة.";
+    "postmark_stream_refused":
+        "Postmark does not send through this message stream.", "Enter in `message_stream` the id of a stream of this server from which mail is sent, such as `outbound`.",
+        "لا يرسل Postmark عبر مسار الرسائل هذا.", "أدخل في message_stream معرّف مسار إرسال على هذا الخادم، مثل outbound.";
+    "postmark_recipient_inactive":
+        "Postmark no longer delivers to this recipient: an earlier message bounced for good, was reported as spam, or the address was suppressed.", "Correct or remove the address, or reactivate it in Postmark once it works again.",
+        "لم يعد Postmark يسلّم إلى هذا المستلم: ارتدّت رسالة سابقة نهائيًا أو أُبلغ عنها كبريد مزعج أو حُظر العنوان.", "صحّح العنوان أو احذفه، أو أعد تفعيله في Postmark متى صار يعمل.";
+    "postmark_message_refused":
+        "Postmark refused the message for good.", "Read Postmark's words; an address or the content is the usual cause.",
+        "رفض Postmark الرسالة نهائيًا.", "اقرأ رد Postmark؛ فالسبب المعتاد هو أحد العناوين أو المحتوى.";
     "slack_login_refused":
         "Slack refused the token.", "Reinstall the app in the workspace and enter its current bot token.",
         "رفض Slack رمز الوصول.", "أعد تثبيت التطبيق في مساحة العمل وأدخل رمز البوت الحالي.";

@@ -1,6 +1,6 @@
 //! How an integration is doing.
 
-use crate::time::Timestamp;
+use crate::time::{HOUR_MS, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The state of an integration, shown as Green, Yellow and Red.
@@ -89,30 +89,106 @@ impl HealthFigures {
     /// Figures over the given reports, in any order.
     #[must_use]
     pub fn over(reports: &[TestReport]) -> Self {
-        if reports.is_empty() {
+        let passed = reports.iter().filter(|report| report.status != HealthStatus::Fail);
+        let mut latencies: Vec<u64> = passed.map(|report| report.latency_ms).collect();
+        latencies.sort_unstable();
+        let at = |rank: u64| usize::try_from(rank).ok().and_then(|rank| latencies.get(rank - 1).copied());
+        Self::new(reports.len() as u64, latencies.len() as u64, at)
+    }
+
+    /// `latency_at` tells the latency of a rank, from 1, among the tests that passed.
+    fn new(tests: u64, passed: u64, latency_at: impl Fn(u64) -> Option<u64>) -> Self {
+        if tests == 0 {
             return Self::default();
         }
-        let mut latencies: Vec<u64> = reports
-            .iter()
-            .filter(|report| report.status != HealthStatus::Fail)
-            .map(|report| report.latency_ms)
-            .collect();
-        latencies.sort_unstable();
         // Nearest-rank percentile: the smallest value with at least `percent` of the values at or below it.
-        let percentile = |percent: usize| {
-            let rank = (latencies.len() * percent).div_ceil(100).max(1);
-            latencies.get(rank - 1).copied()
-        };
+        let percentile = |percent: u64| latency_at((passed * percent).div_ceil(100).max(1));
         #[expect(clippy::cast_precision_loss, reason = "a month of probes is far below 2^52")]
-        let share = |count: usize| (count as f64 / reports.len() as f64 * 10_000.0).round() / 100.0;
+        let share = |count: u64| (count as f64 / tests as f64 * 10_000.0).round() / 100.0;
         Self {
-            tests: u32::try_from(reports.len()).unwrap_or(u32::MAX),
-            uptime_percent: share(latencies.len()),
-            error_rate_percent: share(reports.len() - latencies.len()),
+            tests: u32::try_from(tests).unwrap_or(u32::MAX),
+            uptime_percent: share(passed),
+            error_rate_percent: share(tests - passed),
             p50_ms: percentile(50),
             p95_ms: percentile(95),
         }
     }
+}
+
+/// How many classes of latency a roll-up counts.
+pub const LATENCY_CLASSES: usize = 24;
+
+/// The longest latency of each class, in milliseconds: each at most 1.7 times the one before (but for the first
+/// few), so that a percentile read from the classes is at most that much too long. A test is given 10 s, so the last class holds whatever is left.
+pub const LATENCY_CLASSES_MS: [u64; LATENCY_CLASSES] = [
+    1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1_000, 1_500, 2_000, 3_000, 5_000, 7_000,
+    10_000,
+];
+
+/// The tests of a span, counted: what figures over weeks are made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HealthTally {
+    /// How many tests ran.
+    pub tests: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// Those that did not fail, by the class of their latency.
+    pub classes: [u64; LATENCY_CLASSES],
+}
+
+impl HealthTally {
+    /// The class of a latency.
+    #[must_use]
+    pub fn class(latency_ms: u64) -> usize {
+        LATENCY_CLASSES_MS.partition_point(|longest| *longest < latency_ms).min(LATENCY_CLASSES - 1)
+    }
+
+    /// Counts a test.
+    pub fn count(&mut self, report: &TestReport) {
+        self.tests += 1;
+        if report.status == HealthStatus::Fail {
+            self.failed += 1;
+        } else {
+            self.classes[Self::class(report.latency_ms)] += 1;
+        }
+    }
+
+    /// Counts what another tally counted.
+    pub fn add(&mut self, other: &Self) {
+        self.tests += other.tests;
+        self.failed += other.failed;
+        for (own, others) in self.classes.iter_mut().zip(other.classes) {
+            *own += others;
+        }
+    }
+
+    /// The figures: shares as exact as over the tests themselves, percentiles as the longest latency of their class.
+    #[must_use]
+    pub fn figures(&self) -> HealthFigures {
+        HealthFigures::new(self.tests, self.tests.saturating_sub(self.failed), |rank| {
+            let mut up_to = 0;
+            let class = self.classes.iter().position(|count| {
+                up_to += count;
+                up_to >= rank
+            });
+            class.map(|class| LATENCY_CLASSES_MS[class])
+        })
+    }
+}
+
+/// When the clock hour (UTC) of a moment began.
+#[must_use]
+pub const fn hour_of(at: Timestamp) -> Timestamp {
+    Timestamp(at.0 - at.0.rem_euclid(HOUR_MS))
+}
+
+/// The tests of one clock hour (UTC).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthHour {
+    /// When it began.
+    pub hour: Timestamp,
+    /// Its tests.
+    pub tally: HealthTally,
 }
 
 #[cfg(test)]
@@ -135,5 +211,41 @@ mod tests {
         let figures = HealthFigures::over(&log);
         assert_eq!((figures.tests, figures.p50_ms, figures.p95_ms), (20, Some(100), Some(190)));
         assert!((figures.uptime_percent - 95.0).abs() < 1e-9 && (figures.error_rate_percent - 5.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_latency_is_in_the_first_class_that_is_long_enough() {
+        for (latency, longest) in [(0, 1), (1, 1), (2, 2), (4, 5), (101, 150), (10_000, 10_000), (60_000, 10_000)] {
+            assert_eq!(LATENCY_CLASSES_MS[HealthTally::class(latency)], longest, "{latency} ms");
+        }
+    }
+
+    #[test]
+    fn a_tally_says_what_the_tests_say_but_for_the_width_of_a_class() {
+        let failure = Failure::new(FailureKind::Permanent, "unreachable", "no");
+        for count in 0..200_u64 {
+            // Latencies of all classes, and every fifth or so a failure.
+            let reports: Vec<_> = (0..count)
+                .map(|number| match (number * number + count) % 5 {
+                    0 => TestReport::failed(&failure, 9_999, Timestamp(0)),
+                    spread => {
+                        TestReport::passed("", (number * 7_919 + count * 31) % (spread * spread * 700), Timestamp(0))
+                    }
+                })
+                .collect();
+            let (mut tally, mut rest) = (HealthTally::default(), HealthTally::default());
+            let (first, second) = reports.split_at(reports.len() / 3);
+            for report in first {
+                tally.count(report);
+            }
+            for report in second {
+                rest.count(report);
+            }
+            tally.add(&rest);
+            let exact = HealthFigures::over(&reports);
+            let class = |ms: Option<u64>| ms.map(|ms| LATENCY_CLASSES_MS[HealthTally::class(ms)]);
+            let expected = HealthFigures { p50_ms: class(exact.p50_ms), p95_ms: class(exact.p95_ms), ..exact };
+            assert_eq!(tally.figures(), expected, "{count} tests");
+        }
     }
 }

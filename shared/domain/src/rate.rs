@@ -40,6 +40,35 @@ pub struct RateState {
     pub day_used: u32,
 }
 
+/// How much of a window's limit is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// Slots leased in the window.
+    pub used: u32,
+    /// How many there are; `None` without a limit for this window.
+    pub limit: Option<u32>,
+    /// When the window ends and the count begins anew.
+    pub until: Timestamp,
+}
+
+impl Used {
+    /// The share of the limit that is used, in per cent with two decimals.
+    #[must_use]
+    pub fn percent(&self) -> Option<f64> {
+        let limit = self.limit.filter(|limit| *limit > 0)?;
+        Some((f64::from(self.used) / f64::from(limit) * 10_000.0).round() / 100.0)
+    }
+}
+
+/// What an integration used of its limits in the clock hour and the day (UTC) of a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// In the hour.
+    pub hour: Used,
+    /// In the day.
+    pub day: Used,
+}
+
 /// The answer to a request for slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lease {
@@ -106,6 +135,18 @@ impl RateState {
             next.next_free
         };
         Lease::Granted { count, start, spacing_us, rest_at, next }
+    }
+
+    /// What was used of the limits at `now`. `None` without limits: then nothing is leased, because that would cost a
+    /// write for each bundle, and so nothing is counted.
+    #[must_use]
+    pub fn usage(&self, limits: Limits, now: Timestamp) -> Option<Usage> {
+        let at = self.at(now);
+        let used = |used, limit, end: i64| Used { used, limit, until: Timestamp(end) };
+        (limits != Limits::default()).then(|| Usage {
+            hour: used(at.hour_used, limits.per_hour, (at.hour + 1) * HOUR_MS),
+            day: used(at.day_used, limits.per_day, (at.day + 1) * DAY_MS),
+        })
     }
 
     /// The record after a provider asked for silence until `until`.
@@ -176,6 +217,20 @@ mod tests {
         let (count, _, state) = grant(state.lease(limits, 25, later));
         assert_eq!(count, 10);
         assert_eq!(state.lease(limits, 1, later), Lease::Wait { until: NOON.plus_ms(12 * HOUR_MS) });
+    }
+
+    #[test]
+    fn usage_is_that_of_this_hour_and_this_day() {
+        let limits = Limits { per_day: Some(20_000), ..Limits::default() };
+        let (_, _, state) = grant(RateState::default().lease(limits, 247, NOON));
+        let usage = state.usage(limits, NOON.plus_ms(1)).unwrap();
+        assert_eq!(usage.hour, Used { used: 247, limit: None, until: NOON.plus_ms(HOUR_MS) });
+        assert_eq!(usage.day, Used { used: 247, limit: Some(20_000), until: NOON.plus_ms(12 * HOUR_MS) });
+        assert_eq!((usage.hour.percent(), usage.day.percent()), (None, Some(1.24)));
+        let later = state.usage(limits, NOON.plus_ms(HOUR_MS)).unwrap();
+        assert_eq!((later.hour.used, later.day.used), (0, 247));
+        assert_eq!(state.usage(limits, NOON.plus_ms(12 * HOUR_MS)).unwrap().day.used, 0);
+        assert_eq!(state.usage(Limits::default(), NOON), None, "nobody counts");
     }
 
     #[test]

@@ -48,6 +48,13 @@ impl Timestamp {
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|moment| Self(moment.as_millisecond()))
     }
+
+    /// Reads the moment of an HTTP header such as `Date` (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    #[must_use]
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(moment.as_millisecond()))
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -101,6 +108,13 @@ mod tests {
         assert_eq!(moment.to_rfc3339(), "2025-11-20T12:00:00.123Z");
         assert_eq!(Timestamp::parse(&moment.to_rfc3339()), Some(moment));
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn reads_the_date_of_an_http_answer() {
+        let moment = Some(Timestamp(784_111_777_000));
+        assert_eq!(Timestamp::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), moment);
+        assert_eq!(Timestamp::parse_http_date("Sunday, 06-Nov-94"), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use domain::{
     time::{Clock, MINUTE_MS, Timestamp},
 };
 use guard::Guard;
-use providers::{Connection, Endpoints, Outgoing};
+use providers::{Connect, Connection, Endpoints, Outgoing};
 use runtime::{
     lazy::Lazy,
     vault::{Kms, Vault, VaultError},
@@ -28,18 +28,19 @@ pub const TEST_TIMEOUT_MS: u64 = 10_000;
 /// How long an idle line to a provider is kept, in milliseconds.
 const LINE_TTL_MS: i64 = 5 * MINUTE_MS;
 
-/// Connections of any tenant's integrations, kept open while their settings stay the same.
-pub struct Connections<S, K> {
+/// Connections of any tenant's integrations, kept open while their settings stay the same. `L` are the providers that
+/// can be connected to: all of them, unless a sender names those of its channel.
+pub struct Connections<S, K, L = Connection> {
     store: Lazy<S>,
     vault: Arc<Vault<K>>,
     guard: Arc<Guard>,
     endpoints: Endpoints,
     clock: Arc<dyn Clock>,
     // The revision is part of the key: a change of settings or secrets opens a new line.
-    open: Expiring<(TenantId, IntegrationId, u64), Arc<Connection>>,
+    open: Expiring<(TenantId, IntegrationId, u64), Arc<L>>,
 }
 
-impl<S: Integrations, K: Kms> Connections<S, K> {
+impl<S: Integrations, K: Kms, L: Connect> Connections<S, K, L> {
     /// Connections over the given store and vault, through `guard`.
     pub fn new(
         store: Lazy<S>,
@@ -74,9 +75,8 @@ impl<S: Integrations, K: Kms> Connections<S, K> {
     /// Runs the test recipe over the given settings and secrets. Nothing is stored.
     pub async fn try_out(&self, provider: domain::channel::Provider, config: &Config, secrets: &Secrets) -> TestReport {
         let started = self.clock.now();
-        let recipe = async {
-            Connection::open(provider, config, secrets, Arc::clone(&self.guard), &self.endpoints)?.test().await
-        };
+        let recipe =
+            async { L::open(provider, config, secrets, Arc::clone(&self.guard), &self.endpoints)?.test().await };
         let result = tokio::time::timeout(Duration::from_millis(TEST_TIMEOUT_MS), recipe).await;
         // A test sends nothing, so there is no doubt about a message, as the code `timeout` would have it.
         let too_slow = || {
@@ -107,16 +107,16 @@ impl<S: Integrations, K: Kms> Connections<S, K> {
     }
 }
 
-impl<S: Integrations, K: Kms> Lines for Connections<S, K> {
-    type Line = Connection;
+impl<S: Integrations, K: Kms, L: Connect> Lines for Connections<S, K, L> {
+    type Line = L;
 
-    async fn open(&self, scope: &TenantScope, integration: &Integration) -> Result<Arc<Connection>, Failure> {
+    async fn open(&self, scope: &TenantScope, integration: &Integration) -> Result<Arc<L>, Failure> {
         let key = (scope.tenant().clone(), integration.id.clone(), integration.rev);
         let load = async {
             let secrets = self.secrets(scope, integration).await?;
             let guard = Arc::clone(&self.guard);
             let Integration { provider, config, .. } = integration;
-            Connection::open(*provider, config, &secrets, guard, &self.endpoints).map(|line| Some(Arc::new(line)))
+            L::open(*provider, config, &secrets, guard, &self.endpoints).map(|line| Some(Arc::new(line)))
         };
         let opened = self.open.get_or_load(key, self.clock.now(), load).await?;
         opened.ok_or_else(|| Failure::new(FailureKind::Unknown, "provider_error", "the connection was not opened"))
@@ -128,12 +128,12 @@ impl<S: Integrations, K: Kms> Lines for Connections<S, K> {
     }
 }
 
-impl Line for Connection {
+impl<L: Connect> Line for L {
     async fn send(&self, outgoing: &Outgoing<'_>) -> Result<Option<String>, Failure> {
-        Self::send(self, outgoing).await
+        Connect::send(self, outgoing).await
     }
 
     fn concurrency(&self) -> usize {
-        Self::concurrency(self)
+        Connect::concurrency(self)
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::{expiring::Expiring, sender::TRUST_MS};
 use domain::{
+    audit::AuditEntry,
     campaign::CampaignState,
     ids::{CampaignId, TenantId},
     tenant::TenantScope,
-    time::Timestamp,
 };
 use runtime::lazy::Lazy;
 use store::{Campaigns, StoreError};
@@ -23,18 +23,19 @@ impl<S: Campaigns> OpenCampaigns<S> {
         Self { store, active: Expiring::new(TRUST_MS) }
     }
 
-    /// The state of a campaign, which is made if it is new.
+    /// The state of a campaign, which is made, with `launch` in the audit trail, if it is new.
     pub async fn ensure(
         &self,
         scope: &TenantScope,
         id: &CampaignId,
-        now: Timestamp,
+        launch: &AuditEntry,
     ) -> Result<CampaignState, StoreError> {
+        let now = launch.at;
         let key = (scope.tenant().clone(), id.clone());
         if self.active.get(&key, now).is_some() {
             return Ok(CampaignState::Active);
         }
-        let state = self.store.ensure_campaign(scope, id, now).await?.state;
+        let state = self.store.ensure_campaign(scope, id, launch).await?.state;
         if state == CampaignState::Active {
             self.active.put(key, (), now);
         }
@@ -45,10 +46,13 @@ impl<S: Campaigns> OpenCampaigns<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{audit::AuditEntry, principal::Principal};
+    use domain::{principal::Principal, time::Timestamp};
     use store::memory::MemoryStore;
 
-    const NOON: Timestamp = Timestamp(1_763_640_000_000);
+    fn entry(at_ms: i64) -> AuditEntry {
+        let at = Timestamp(1_763_640_000_000).plus_ms(at_ms);
+        AuditEntry { principal: Principal::System, action: "test", target: String::new(), detail: String::new(), at }
+    }
 
     #[tokio::test]
     #[expect(clippy::disallowed_methods, reason = "a test is the authority over its own tenant")]
@@ -58,13 +62,11 @@ mod tests {
         let (open, fresh) = (OpenCampaigns::new(store.clone()), OpenCampaigns::new(store.clone()));
         let spring: CampaignId = "spring".parse().unwrap();
         let (active, cancelled) = (CampaignState::Active, CampaignState::Cancelled);
-        assert_eq!(open.ensure(&scope, &spring, NOON).await.unwrap(), active);
+        assert_eq!(open.ensure(&scope, &spring, &entry(0)).await.unwrap(), active);
 
-        let (principal, target) = (Principal::System, String::new());
-        let audit = AuditEntry { principal, action: "test", detail: target.clone(), target, at: NOON };
-        store.set_campaign_state(&scope, &spring, active, cancelled, &audit).await.unwrap();
-        assert_eq!(fresh.ensure(&scope, &spring, NOON).await.unwrap(), cancelled);
-        assert_eq!(open.ensure(&scope, &spring, NOON.plus_ms(TRUST_MS - 1)).await.unwrap(), active);
-        assert_eq!(open.ensure(&scope, &spring, NOON.plus_ms(TRUST_MS)).await.unwrap(), cancelled);
+        store.set_campaign_state(&scope, &spring, active, cancelled, &entry(0)).await.unwrap();
+        assert_eq!(fresh.ensure(&scope, &spring, &entry(0)).await.unwrap(), cancelled);
+        assert_eq!(open.ensure(&scope, &spring, &entry(TRUST_MS - 1)).await.unwrap(), active);
+        assert_eq!(open.ensure(&scope, &spring, &entry(TRUST_MS)).await.unwrap(), cancelled);
     }
 }

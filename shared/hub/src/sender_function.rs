@@ -7,7 +7,8 @@ use crate::{
 };
 use domain::{channel::Channel, time::Clock};
 use guard::{Egress, Guard};
-use providers::Endpoints;
+use providers::{Connect, Endpoints};
+pub use providers::{Email, Slack};
 use runtime::{
     clock::SystemClock,
     entropy, env,
@@ -21,10 +22,11 @@ use std::sync::Arc;
 /// How many bundles of one batch are worked on at the same time: all of them.
 const CONCURRENCY: usize = 10;
 
-/// Serves the queue of `channel` until Lambda ends the process.
-pub async fn run(service: &str, channel: Channel) -> Result<(), runtime::Error> {
+/// Serves the queue of `channel` through the providers `L` until Lambda ends the process. Naming the channel's own
+/// providers keeps those of the others out of the binary.
+pub async fn run<L: Connect>(service: &str, channel: Channel) -> Result<(), runtime::Error> {
     let function = Function::start(service)?;
-    let [kms_key_arn, slack_api] = env::required(["KMS_KEY_ARN", "SLACK_API_URL"])?;
+    let [kms_key_arn] = env::required(["KMS_KEY_ARN"])?;
     let egress = Egress::parse(&env::optional("EGRESS_ALLOW").unwrap_or_default())?;
     let queue = Queue::Channel(channel);
     let queues = SqsQueues::from_env(function.aws.clone(), &[queue])?;
@@ -32,7 +34,8 @@ pub async fn run(service: &str, channel: Channel) -> Result<(), runtime::Error> 
     let store = function.aws.lazy_store();
     let vault = Arc::new(Vault::new(AwsKms::new(function.aws.clone(), kms_key_arn), Arc::clone(&clock)));
     let guard = Arc::new(Guard::new(egress));
-    let lines = Connections::new(store.clone(), vault, guard, Endpoints { slack_api }, Arc::clone(&clock));
+    let endpoints = Endpoints::from_vars(env::optional);
+    let lines = Connections::<_, _, L>::new(store.clone(), vault, guard, endpoints, Arc::clone(&clock));
     let sender = Sender::new(store, queues.clone(), lines, clock, entropy::jitter);
     let pace = Pace { concurrency: CONCURRENCY, begin_within_ms: RESERVE_MS };
     sqs::run(function, queue, queues, SystemClock, pace, sender).await

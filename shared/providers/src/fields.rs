@@ -115,12 +115,32 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// An optional yes or no.
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        match self.config.get(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::Bool(flag)) => Some(*flag),
+            Some(_) => {
+                self.fault(name, "wrong_type", "Enter true or false, without quotation marks.");
+                None
+            }
+        }
+    }
+
     /// Refuses secrets that are not in `known`.
     pub(crate) fn known_secrets(&mut self, present: &BTreeSet<String>, known: &[&str]) {
         for name in present.iter().filter(|name| !known.contains(&name.as_str())) {
             let shown: String = name.chars().take(60).collect();
             let words = format!("There is no such secret with these settings. Known: {}.", known.join(", "));
             self.errors.push(FieldError::secret(&shown, "unknown_field", words));
+        }
+    }
+
+    /// Wants this one secret and no other. `hint` says what to enter.
+    pub(crate) fn only_secret(&mut self, present: &BTreeSet<String>, name: &str, hint: &str) {
+        self.known_secrets(present, &[name]);
+        if !present.contains(name) {
+            self.push(FieldError::secret(name, "required", hint));
         }
     }
 

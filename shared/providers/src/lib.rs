@@ -5,19 +5,27 @@
 //! dispatch by [`Provider`]. Nothing in this crate knows AWS, the store, or when to retry.
 //!
 //! To add a provider: a folder with the four rooms, a variant in `domain::channel::Provider`, and the arms that the
-//! compiler then asks for in this file.
+//! compiler then asks for in this file and in [`connection`].
 
 mod catalog;
+mod connection;
+mod endpoints;
+mod exchange;
 mod fields;
+mod mail;
+mod postmark;
+mod sendgrid;
 mod slack;
 mod smtp;
 
 pub use catalog::{CatalogEntry, LimitDefaults, SecretField};
+pub use connection::{Connect, Connection, Email};
+pub use endpoints::Endpoints;
 pub use fields::FieldError;
+pub use slack::Slack;
 
 use domain::{
     channel::Provider,
-    failure::Failure,
     ids::DeliveryId,
     integration::Config,
     rate::Limits,
@@ -25,7 +33,7 @@ use domain::{
     template::{Locale, Rendered},
 };
 use guard::Guard;
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 /// Validates and normalises settings: defaults are filled in, texts trimmed, unknown fields refused. All errors are
 /// reported at once. `secrets_present` names the secret fields that are set or being set.
@@ -36,6 +44,8 @@ pub fn validate(
 ) -> Result<Config, Vec<FieldError>> {
     match provider {
         Provider::Smtp => smtp::settings::validate(config, secrets_present),
+        Provider::Sendgrid => sendgrid::settings::validate(config, secrets_present),
+        Provider::Postmark => postmark::settings::validate(config, secrets_present),
         Provider::Slack => slack::settings::validate(config, secrets_present),
     }
 }
@@ -45,6 +55,8 @@ pub fn validate(
 pub fn validate_secrets(provider: Provider, config: &Config, secrets: &Secrets, guard: &Guard) -> Vec<FieldError> {
     match provider {
         Provider::Smtp => smtp::settings::validate_secrets(config, secrets, guard),
+        Provider::Sendgrid => sendgrid::settings::validate_secrets(secrets),
+        Provider::Postmark => postmark::settings::validate_secrets(secrets),
         Provider::Slack => slack::settings::validate_secrets(config, secrets, guard),
     }
 }
@@ -55,6 +67,8 @@ pub fn catalog() -> Vec<CatalogEntry> {
         .into_iter()
         .map(|provider| match provider {
             Provider::Smtp => smtp::settings::catalog(),
+            Provider::Sendgrid => sendgrid::settings::catalog(),
+            Provider::Postmark => postmark::settings::catalog(),
             Provider::Slack => slack::settings::catalog(),
         })
         .collect()
@@ -63,7 +77,7 @@ pub fn catalog() -> Vec<CatalogEntry> {
 /// Why a recipient's address cannot be used with these settings, in plain words.
 pub fn check_address(provider: Provider, config: &Config, address: &str) -> Result<(), String> {
     match provider {
-        Provider::Smtp => smtp::settings::check_address(address),
+        Provider::Smtp | Provider::Sendgrid | Provider::Postmark => mail::check_address(address),
         Provider::Slack => slack::settings::check_address(config, address),
     }
 }
@@ -71,22 +85,9 @@ pub fn check_address(provider: Provider, config: &Config, address: &str) -> Resu
 /// The limits an integration gets when its admin names none: those the provider documents for every customer.
 pub fn default_limits(provider: Provider, config: &Config) -> Limits {
     match provider {
-        // Every mail server has its own; none is common to all.
-        Provider::Smtp => Limits::default(),
+        // Every mail server and every plan has its own; none is common to all.
+        Provider::Smtp | Provider::Sendgrid | Provider::Postmark => Limits::default(),
         Provider::Slack => slack::settings::default_limits(config),
-    }
-}
-
-/// The providers' base URLs, a setting of the deployment: a test puts a double there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoints {
-    /// Slack's Web API, without a slash at the end.
-    pub slack_api: String,
-}
-
-impl Default for Endpoints {
-    fn default() -> Self {
-        Self { slack_api: "https://slack.com/api".to_owned() }
     }
 }
 
@@ -103,58 +104,6 @@ pub struct Outgoing<'a> {
     pub message: &'a Rendered,
 }
 
-/// A provider with one integration's settings and secrets, ready to send. It keeps its connections open between
-/// sends, so keep it as long as the secrets may be kept.
-#[derive(Debug)]
-pub enum Connection {
-    /// A mail server.
-    Smtp(Box<smtp::Smtp>),
-    /// A Slack workspace.
-    Slack(Box<slack::Slack>),
-}
-
-impl Connection {
-    /// Prepares a connection without any I/O. Fails if the settings or secrets are not what [`validate`] and
-    /// [`validate_secrets`] accept.
-    pub fn open(
-        provider: Provider,
-        config: &Config,
-        secrets: &Secrets,
-        guard: Arc<Guard>,
-        endpoints: &Endpoints,
-    ) -> Result<Self, Failure> {
-        Ok(match provider {
-            Provider::Smtp => Self::Smtp(Box::new(smtp::Smtp::open(config, secrets, guard)?)),
-            Provider::Slack => Self::Slack(Box::new(slack::Slack::open(config, secrets, guard, endpoints)?)),
-        })
-    }
-
-    /// Runs the provider's read-only test. Nobody receives anything. Says what the provider answered, such as the
-    /// server's greeting or the workspace's name.
-    pub async fn test(&self) -> Result<String, Failure> {
-        match self {
-            Self::Smtp(smtp) => smtp.test().await,
-            Self::Slack(slack) => slack.test().await,
-        }
-    }
-
-    /// Sends one message. Answers the provider's id for it, where there is one.
-    pub async fn send(&self, out: &Outgoing<'_>) -> Result<Option<String>, Failure> {
-        match self {
-            Self::Smtp(smtp) => smtp.send(out).await,
-            Self::Slack(slack) => slack.send(out).await,
-        }
-    }
-
-    /// How many sends may run at once. More would open more connections than the provider likes.
-    pub fn concurrency(&self) -> usize {
-        match self {
-            Self::Smtp(_) => smtp::CONNECTIONS,
-            Self::Slack(slack) => slack.concurrency(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +113,8 @@ mod tests {
     fn the_documentation_explains_every_code_of_its_provider() {
         for (page, prefix) in [
             (include_str!("../../../docs/providers/smtp.md"), "smtp_"),
+            (include_str!("../../../docs/providers/sendgrid.md"), "sendgrid_"),
+            (include_str!("../../../docs/providers/postmark.md"), "postmark_"),
             (include_str!("../../../docs/providers/slack.md"), "slack_"),
         ] {
             let table = page.split("## Errors").nth(1).unwrap();

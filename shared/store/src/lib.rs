@@ -10,11 +10,13 @@
 //! [`StoreError::InvalidCursor`] is the caller's to answer for. Everything else is an infrastructure fault: nothing was
 //! half-written, and the same call may be repeated.
 
+mod chain;
 pub mod dynamo;
 pub mod memory;
 mod meter;
 mod retention;
 mod traits;
 
+pub use chain::{ChainCheck, check_chain};
 pub use meter::{Meter, Usage};
 pub use traits::*;

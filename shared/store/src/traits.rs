@@ -1,13 +1,14 @@
 //! What may be asked of a store. Every method that touches a tenant's data takes its [`TenantScope`].
 
 use domain::{
-    audit::{AuditEntry, AuditRecord},
+    audit::{AuditEntry, AuditRecord, Head},
     bundle::{Bundle, BundleId, ClaimRefusal, Envelope, Payload},
     campaign::{Campaign, CampaignState},
-    health::TestReport,
+    health::{HealthHour, TestReport},
     ids::{CampaignId, IntegrationId, KeyId, RequestId, TemplateId, TenantId},
     integration::Integration,
     key::{KeyMac, KeyRecord},
+    principal::Principal,
     rate::RateState,
     settings::TenantSettings,
     template::Template,
@@ -95,13 +96,15 @@ pub trait Integrations: Send + Sync {
         version: u32,
     ) -> impl Future<Output = Result<Option<SealedSecret>>> + Send;
 
-    /// Appends a test to the health log (kept 90 days), makes it the integration's newest if the settings are still
-    /// those of `rev`, and moves the next probe. Leaves `rev` as it is.
+    /// Appends a test to the health log and counts it in the roll-up of its hour (both kept 90 days), makes it the integration's newest if the settings are still
+    /// those of `rev`, and moves the next probe. Leaves `rev` as it is. Where that changes the stored status, the audit
+    /// record of [`AuditEntry::health_changed`] is written with it, all or nothing.
     fn record_test(
         &self,
         scope: &TenantScope,
         integration: &Integration,
         report: &TestReport,
+        by: &Principal,
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// The health log of one integration from `since`, newest first, at most `limit` (<= 1,000) entries.
@@ -112,6 +115,15 @@ pub trait Integrations: Send + Sync {
         since: Timestamp,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<TestReport>>> + Send;
+
+    /// The roll-ups of one integration's tests from the clock hour that begins at `since`, oldest first. Hours without a
+    /// test are left out.
+    fn health_hours(
+        &self,
+        scope: &TenantScope,
+        id: &IntegrationId,
+        since: Timestamp,
+    ) -> impl Future<Output = Result<Vec<HealthHour>>> + Send;
 
     /// Integrations of all tenants whose probe is due at `now`, at most `limit`.
     fn probes_due(
@@ -367,12 +379,12 @@ pub trait Campaigns: Send + Sync {
     /// One campaign.
     fn campaign(&self, scope: &TenantScope, id: &CampaignId) -> impl Future<Output = Result<Option<Campaign>>> + Send;
 
-    /// Creates it if there is none; returns it as it stands.
+    /// Creates it, with its audit record and at that one's time, if there is none; returns it as it stands.
     fn ensure_campaign(
         &self,
         scope: &TenantScope,
         id: &CampaignId,
-        now: Timestamp,
+        launch: &AuditEntry,
     ) -> impl Future<Output = Result<Campaign>> + Send;
 
     /// Changes its state, with the audit record and, when leaving `paused` or on cancelling, a release marker, all or
@@ -528,6 +540,18 @@ pub trait Audit: Send + Sync {
         cursor: Option<&str>,
         limit: usize,
     ) -> impl Future<Output = Result<Page<AuditRecord>>> + Send;
+
+    /// What is stored after the place `after`, in order, at most `limit` entries, for a check of the chain: places and
+    /// records. The record is `None` where it cannot be read, the place 0 where something is stored that has none.
+    fn audit_places(
+        &self,
+        scope: &TenantScope,
+        after: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<(u64, Option<AuditRecord>)>>> + Send;
+
+    /// The head of the chain, which is written with each of its records; `None` where there is none to be read.
+    fn audit_head(&self, scope: &TenantScope) -> impl Future<Output = Result<Option<Head>>> + Send;
 }
 
 /// Everything at once, for functions that need several.

@@ -74,7 +74,7 @@ async fn apply<P: Place>(
     let next = Integration { ..saved::next_revision(hub, caller, &next) };
     let audit = saved::entry(caller, "integration.updated", &next, changed.join(", "));
     hub.store.save_integration(&caller.scope, &next, secret.as_ref(), false, &audit).await?;
-    saved::log_test(hub, &caller.scope, &next, tested.as_ref()).await;
+    saved::log_test(hub, caller, &next, tested.as_ref()).await;
     Ok(next)
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn create<P: Place>(
     };
     let audit = saved::entry(&caller, "integration.created", &integration, integration.provider.to_string());
     hub.store.save_integration(&caller.scope, &integration, secret.as_ref(), false, &audit).await?;
-    saved::log_test(&hub, &caller.scope, &integration, tested.as_ref()).await;
+    saved::log_test(&hub, &caller, &integration, tested.as_ref()).await;
     let location = format!("/v1/integrations/{}", integration.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(IntegrationView::from(integration))).into_response())
 }
@@ -234,7 +234,7 @@ mod tests {
             "tokn | unknown | is not known here; expected one of `kind`, `provider`, `name`, `config`, `secrets`, `enabled`, `priority`, `limits`, `retry_policy`, `on_unknown`, `probe_interval_minutes`"
           ],
           "unknown provider": [
-            "provider | invalid | must be `smtp` or `slack`"
+            "provider | invalid | must be one of `smtp`, `sendgrid`, `postmark`, `slack`"
           ]
         }
         "#);

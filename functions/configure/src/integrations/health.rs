@@ -8,11 +8,11 @@ use crate::{
 };
 use api::{
     integrations::{HealthView, TestView},
-    page::{List, PageQuery},
+    page::{LIMIT_MAX, List, PageQuery},
 };
 use axum::extract::State;
 use domain::{
-    health::TestReport,
+    health::{HealthFigures, HealthTally, hour_of},
     ids::IntegrationId,
     time::{HOUR_MS, Timestamp},
 };
@@ -25,7 +25,10 @@ use store::Integrations;
 const HOURS_DEFAULT: u32 = 24;
 /// The longest span: 30 days.
 const HOURS_MAX: u32 = 720;
-/// How many tests the figures are made from at most, the newest: one a minute for 16 hours, one in five for 3 days.
+/// Up to how many scheduled probes of a span the figures are made from the tests themselves: a day at one in five
+/// minutes, and more at longer intervals.
+const PROBES_EXACT: u32 = 500;
+/// How many tests are read for that at most.
 const TESTS_MAX: usize = 1_000;
 
 /// How far back, and how much.
@@ -52,23 +55,33 @@ impl Span {
     }
 }
 
+/// Over a span of few tests from the tests themselves, over a longer one from the hourly roll-ups: a month is at most
+/// 721 small items, whatever the probe interval.
 pub(crate) async fn figures<P: Place>(
     State(hub): State<Arc<Hub<P>>>,
     caller: May<Read>,
     Path(id): Path<IntegrationId>,
     Query(span): Query<Span>,
 ) -> Answer<Json<HealthView>> {
-    let (asked, now) = (span.hours()?, hub.now());
+    let (hours, since) = (span.hours()?, span.since(hub.now())?);
     let integration = saved::find(&hub, &caller.scope, &id).await?;
-    let log = hub.store.health_log(&caller.scope, &id, span.since(now)?, TESTS_MAX).await?;
-    Ok(Json(HealthView::over(&log, integration.last_test.as_ref(), covered_hours(&log, asked, now))))
-}
-
-/// The span that the figures tell of: shorter than asked for where more tests ran in it than are looked at.
-fn covered_hours(log: &[TestReport], asked: u32, now: Timestamp) -> u32 {
-    let oldest = log.last().filter(|_| log.len() == TESTS_MAX);
-    let hours = oldest.and_then(|oldest| u32::try_from(now.since_ms(oldest.at) / HOUR_MS + 1).ok());
-    hours.map_or(asked, |hours| hours.min(asked))
+    let last_test = integration.last_test.as_ref();
+    let probes = hours * 60 / u32::from(integration.probe_interval_minutes.max(1));
+    if probes <= PROBES_EXACT {
+        let log = hub.store.health_log(&caller.scope, &id, since, TESTS_MAX).await?;
+        // Tests by hand may have made it more.
+        if log.len() < TESTS_MAX {
+            let figures = HealthFigures::over(&log);
+            return Ok(Json(HealthView::new(&figures, (since, hours, true), &log, last_test)));
+        }
+    }
+    let since = hour_of(since);
+    let mut tally = HealthTally::default();
+    for hour in hub.store.health_hours(&caller.scope, &id, since).await? {
+        tally.add(&hour.tally);
+    }
+    let newest = hub.store.health_log(&caller.scope, &id, since, LIMIT_MAX).await?;
+    Ok(Json(HealthView::new(&tally.figures(), (since, hours, false), &newest, last_test)))
 }
 
 pub(crate) async fn log<P: Place>(
@@ -88,7 +101,9 @@ pub(crate) async fn log<P: Place>(
 mod tests {
     use crate::stage::{Stage, acme, slack_body, with};
     use domain::{
+        failure::{Failure, FailureKind},
         health::TestReport,
+        principal::Principal,
         time::{HOUR_MS, MINUTE_MS},
     };
     use runtime::testing::START;
@@ -135,17 +150,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_more_tests_ran_than_are_looked_at_the_span_says_so() {
+    async fn a_long_span_is_told_from_the_roll_ups_whatever_ran_in_it() {
         let stage = Stage::new().await;
         let path = stage.slack_integration().await;
         let integration = stage.stored().await.remove(0);
         for minute in 1..=1_200 {
-            let report = TestReport::passed("", 1, START.plus_ms(minute * MINUTE_MS));
-            stage.store.record_test(&acme(), &integration, &report).await.unwrap();
+            let at = START.plus_ms(minute * MINUTE_MS);
+            let failure = Failure::new(FailureKind::Permanent, "unreachable", "no");
+            let report = if minute % 10 == 0 {
+                TestReport::failed(&failure, 1, at)
+            } else {
+                TestReport::passed("", if minute % 10 == 1 { 900 } else { 40 }, at)
+            };
+            stage.store.record_test(&acme(), &integration, &report, &Principal::System).await.unwrap();
         }
-        stage.clock.advance_ms(20 * HOUR_MS);
-        let figures = stage.get(&format!("{path}/health")).await.body;
-        assert_eq!((&figures["tests"], &figures["window_hours"]), (&json!(1_000), &json!(17)));
+        stage.clock.advance_ms(20 * HOUR_MS + MINUTE_MS);
+        // One in five minutes would be few; tests by hand made it many.
+        for hours in [24, 720] {
+            let figures = stage.get(&format!("{path}/health?hours={hours}")).await.body;
+            assert_eq!((&figures["tests"], &figures["window_hours"]), (&json!(1_201), &json!(hours)));
+            assert_eq!((&figures["exact"], &figures["error_rate_percent"]), (&json!(false), &json!(9.99)));
+            assert_eq!((&figures["p50_ms"], &figures["p95_ms"]), (&json!(50), &json!(1_000)), "upper bounds");
+            assert_eq!(figures["recent_errors"].as_array().unwrap().len(), 10);
+        }
+        assert_eq!(stage.get(&format!("{path}/health?hours=24")).await.body["since"], "2025-11-20T08:00:00.000Z");
+        let recent = stage.get(&format!("{path}/health?hours=2")).await.body;
+        assert_eq!((&recent["exact"], &recent["tests"], &recent["p50_ms"]), (&json!(true), &json!(120), &json!(40)));
+        assert_eq!(recent["since"], "2025-11-21T06:01:00.000Z");
     }
 
     #[tokio::test]

@@ -17,3 +17,4 @@ pub(crate) mod read;
 pub(crate) mod secrets;
 pub(crate) mod summary;
 pub(crate) mod test;
+pub(crate) mod usage;

@@ -120,16 +120,16 @@ pub(super) fn is_conflict<T>(answer: &Answer<T>) -> bool {
     answer.as_ref().is_err_and(|failed: &Failed| failed.problem().code == ProblemKind::Conflict)
 }
 
-/// Puts the test that an integration was saved with into its health log. The integration is saved already, so a log
+/// Puts the test that an integration was saved with into its health log; the audit record of the save stands for it. The integration is saved already, so a log
 /// that does not take it is no failure of the request; the next probe writes the next entry.
 pub(super) async fn log_test<P: Place>(
     hub: &Hub<P>,
-    scope: &TenantScope,
+    caller: &Caller,
     integration: &Integration,
     report: Option<&TestReport>,
 ) {
     let Some(report) = report else { return };
-    if let Err(error) = hub.store.record_test(scope, integration, report).await {
+    if let Err(error) = hub.store.record_test(&caller.scope, integration, report, &caller.principal).await {
         tracing::warn!(integration = %integration.id, %error, "the test is not in the health log");
     }
 }

@@ -45,7 +45,7 @@ async fn apply<P: Place>(hub: &Hub<P>, caller: &Caller, id: &IntegrationId, new:
     let names: Vec<&str> = new.keys().map(String::as_str).collect();
     let audit = saved::entry(caller, "integration.secrets_rotated", &next, names.join(", "));
     hub.store.save_integration(&caller.scope, &next, Some(&secret), false, &audit).await?;
-    saved::log_test(hub, &caller.scope, &next, tested.as_ref()).await;
+    saved::log_test(hub, caller, &next, tested.as_ref()).await;
     Ok(next)
 }
 

@@ -7,7 +7,7 @@ use crate::{
 };
 use api::integrations::{IntegrationCreate, NamedTest, TestAllView, TestView};
 use axum::extract::State;
-use domain::{health::TestReport, ids::IntegrationId, integration::Integration, tenant::TenantScope};
+use domain::{health::TestReport, ids::IntegrationId, integration::Integration, principal::Caller};
 use futures::future::try_join_all;
 use runtime::http::{Answer, Json, Path};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(crate) async fn saved<P: Place>(
     Path(id): Path<IntegrationId>,
 ) -> Answer<Json<TestView>> {
     let integration = saved::find(&hub, &caller.scope, &id).await?;
-    let report = tested(&hub, &caller.scope, &integration).await?;
+    let report = tested(&hub, &caller, &integration).await?;
     Ok(Json(TestView::from(&report)))
 }
 
@@ -38,9 +38,9 @@ pub(crate) async fn all<P: Place>(State(hub): State<Arc<Hub<P>>>, caller: May<Te
     let all = hub.store.integrations(&caller.scope).await?;
     // All at once: together they take no longer than the slowest, which is given 10 s.
     let tests = all.into_iter().filter(|integration| integration.enabled).map(|integration| {
-        let (hub, scope) = (&hub, &caller.scope);
+        let (hub, caller) = (&hub, &caller);
         async move {
-            let report = tested(hub, scope, &integration).await?;
+            let report = tested(hub, caller, &integration).await?;
             let test = TestView::from(&report);
             Ok::<_, runtime::http::Failed>(NamedTest { integration_id: integration.id, name: integration.name, test })
         }
@@ -49,10 +49,10 @@ pub(crate) async fn all<P: Place>(State(hub): State<Arc<Hub<P>>>, caller: May<Te
 }
 
 /// Tests a saved integration and keeps what was found.
-async fn tested<P: Place>(hub: &Hub<P>, scope: &TenantScope, integration: &Integration) -> Answer<TestReport> {
+async fn tested<P: Place>(hub: &Hub<P>, caller: &Caller, integration: &Integration) -> Answer<TestReport> {
     let report =
-        hub.connections.test(scope, integration).await.map_err(|failure| saved::away(integration, &failure))?;
-    hub.store.record_test(scope, integration, &report).await?;
+        hub.connections.test(&caller.scope, integration).await.map_err(|failure| saved::away(integration, &failure))?;
+    hub.store.record_test(&caller.scope, integration, &report, &caller.principal).await?;
     Ok(report)
 }
 
@@ -99,7 +99,10 @@ mod tests {
         "#);
         let stored = stage.get(&path).await.body;
         assert_eq!((&stored["last_test"], &stored["rev"]), (&answer.body, &json!(1)));
-        assert_eq!(stage.audited().await.len(), 1, "a test changes no settings");
+        let changed = "integration.health_changed untested -> fail (slack_login_refused)";
+        assert_eq!(stage.audited().await[1..], [changed]);
+        stage.post(&format!("{path}/test"), Value::Null).await;
+        assert_eq!(stage.audited().await.len(), 2, "nothing changed");
     }
 
     #[tokio::test]

@@ -66,6 +66,16 @@ fn fields_at_fault(draft: &Draft, code: &str) -> &'static [&'static str] {
             "smtp_sender_refused" => &["config.from_address"],
             _ => &[""],
         },
+        Provider::Sendgrid => match code {
+            "sendgrid_key_refused" => &["secrets.api_key", "config.region"],
+            "sendgrid_missing_scope" => &["secrets.api_key"],
+            "sendgrid_wrong_region" => &["config.region"],
+            _ => &[""],
+        },
+        Provider::Postmark => match code {
+            "postmark_token_refused" => &["secrets.server_token"],
+            _ => &[""],
+        },
         // With a webhook, its URL is all there is; with a bot token, Slack's address is ours to know.
         Provider::Slack if draft.secrets.contains_key("webhook_url") => match code {
             "slack_channel_not_found"

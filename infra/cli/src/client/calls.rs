@@ -2,9 +2,11 @@
 
 use super::{Client, Error};
 use api::{
-    audit::AuditView,
+    audit::{AuditVerdict, AuditView},
     campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest},
-    integrations::{IntegrationCreate, IntegrationPatch, IntegrationView, TestAllView, TestView},
+    integrations::{
+        HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, TestAllView, TestView, UsageView,
+    },
     keys::{KeyCreate, KeyCreated, KeyView},
     preflight::{PreflightAnswer, PreflightRequest},
     settings::{SettingsPatch, SettingsView},
@@ -57,6 +59,21 @@ impl Client {
     /// Lists the integrations.
     pub async fn integrations(&self) -> Result<Vec<IntegrationView>, Error> {
         self.all("/integrations", &[]).await
+    }
+
+    /// One integration.
+    pub async fn integration(&self, id: &IntegrationId) -> Result<IntegrationView, Error> {
+        self.get(&format!("/integrations/{id}")).await
+    }
+
+    /// What an integration used of its limits.
+    pub async fn usage(&self, id: &IntegrationId) -> Result<UsageView, Error> {
+        self.get(&format!("/integrations/{id}/usage")).await
+    }
+
+    /// How an integration did over the last `hours`.
+    pub async fn health(&self, id: &IntegrationId, hours: u32) -> Result<HealthView, Error> {
+        self.get(&format!("/integrations/{id}/health?hours={hours}")).await
     }
 
     /// Creates an integration, after a test of its connection unless `untested`.
@@ -116,6 +133,19 @@ impl Client {
     /// The audit trail, oldest first.
     pub async fn audit(&self) -> Result<Vec<AuditView>, Error> {
         self.all("/audit", &[]).await
+    }
+
+    /// Checks the whole audit trail, in as many requests as it takes.
+    pub async fn verify_audit(&self) -> Result<AuditVerdict, Error> {
+        let mut cursor = None::<String>;
+        loop {
+            let request = self.request(Method::GET, "/audit/verify").query(&cursor.map(|cursor| [("cursor", cursor)]));
+            let verdict: AuditVerdict = self.read(request).await?;
+            match verdict.next {
+                None => return Ok(verdict),
+                next => cursor = next,
+            }
+        }
     }
 }
 

@@ -4,24 +4,63 @@ use super::{
     Outcome,
     api::{self, Api, table, table_or},
 };
+use ::api::audit::{AuditVerdict, AuditView};
+use clap::Subcommand;
+use std::process::ExitCode;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     #[command(flatten)]
     api: Api,
 }
 
-pub(crate) async fn run(Args { api }: Args) -> Outcome {
-    api::ended(api.json, carry_out(&api).await)
+#[derive(Subcommand)]
+enum Verb {
+    /// List the records, oldest first (what `audit` alone does).
+    List,
+    /// Check that no record was altered or deleted; exits 1 if one was.
+    Verify,
 }
 
-async fn carry_out(api: &Api) -> Outcome {
-    api.show(&api.tenant()?.audit().await?, |records| {
-        let mut shown = table(["#", "WHEN", "WHO", "WHAT", "TARGET", "DETAIL"]);
-        for it in records {
-            let seq = it.seq.to_string();
-            shown.add_row([seq.as_str(), &it.at, &it.principal, &it.action, &it.target, &it.detail]);
+pub(crate) async fn run(Args { verb, api }: Args) -> Outcome {
+    api::ended(api.json, carry_out(verb.unwrap_or(Verb::List), &api).await)
+}
+
+async fn carry_out(verb: Verb, api: &Api) -> Outcome {
+    let client = api.tenant()?;
+    match verb {
+        Verb::List => api.show(&client.audit().await?, |records| listed(records)),
+        Verb::Verify => {
+            let verdict = client.verify_audit().await?;
+            api.show(&verdict, told)?;
+            Ok(if verdict.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        table_or(&shown, "Nothing was changed yet.")
-    })
+    }
+}
+
+fn listed(records: &[AuditView]) -> String {
+    let mut shown = table(["#", "WHEN", "WHO", "WHAT", "TARGET", "DETAIL"]);
+    for it in records {
+        let seq = it.seq.to_string();
+        shown.add_row([seq.as_str(), &it.at, &it.principal, &it.action, &it.target, &it.detail]);
+    }
+    table_or(&shown, "Nothing was changed yet.")
+}
+
+fn told(verdict: &AuditVerdict) -> String {
+    let records = match verdict.records {
+        1 => "1 record is".to_owned(),
+        records => format!("{records} records are"),
+    };
+    let Some(broken) = &verdict.broken else {
+        let head = verdict.head.as_ref().map(|head| format!("; the newest is {} {}", head.seq, head.hash));
+        return format!("The audit trail is whole: {records} what was written{}.", head.unwrap_or_default());
+    };
+    format!(
+        "The audit trail is broken ({}). {}\nBefore it, {records} what was written. What stands from record {} on proves \
+         nothing: compare it with a backup of the table, and find out who wrote to it.",
+        broken.code, broken.reason, broken.seq
+    )
 }

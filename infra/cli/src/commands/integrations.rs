@@ -4,10 +4,11 @@ use super::{
     Outcome,
     api::{self, Api, health, read_json, table, table_or},
 };
-use ::api::integrations::{IntegrationCreate, IntegrationView, NamedTest, TestView};
+use ::api::integrations::{HealthView, IntegrationCreate, IntegrationView, NamedTest, TestView, UsageView, WindowView};
 use clap::Subcommand;
 use comfy_table::{Cell, Color};
 use domain::{health::HealthStatus, ids::IntegrationId};
+use serde::Serialize;
 use serde_json::json;
 use std::process::ExitCode;
 use trunkline::client::Reason;
@@ -22,8 +23,16 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// List the integrations and how they do.
+    /// List the integrations, how they do and what they used of their limits.
     List,
+    /// Show one: its settings, its health, what it used of its limits.
+    Show {
+        /// Which, `int_...`.
+        id: IntegrationId,
+        /// How far back its health goes, 1 to 720 hours.
+        #[arg(long, default_value_t = 24)]
+        hours: u32,
+    },
     /// Test a connection now; exits 1 if a test fails.
     Test {
         /// Which, `int_...`.
@@ -66,7 +75,19 @@ pub(crate) async fn run(Args { verb, api }: Args) -> Outcome {
 async fn carry_out(verb: Verb, api: &Api) -> Outcome {
     let client = api.tenant()?;
     match verb {
-        Verb::List => api.show(&client.integrations().await?, |all| listed(all)),
+        Verb::List => {
+            let mut all = Vec::new();
+            for integration in client.integrations().await? {
+                let usage = client.usage(&integration.id).await?;
+                all.push(Listed { integration, usage });
+            }
+            api.show(&all, |all| listed(all))
+        }
+        Verb::Show { id, hours } => {
+            let (integration, usage) = (client.integration(&id).await?, client.usage(&id).await?);
+            let health = client.health(&id, hours).await?;
+            api.show(&Shown { integration, usage, health }, shown)
+        }
         Verb::Test { id: Some(id), .. } => {
             let test = client.test_integration(&id).await?;
             api.show(&test, told)?;
@@ -97,9 +118,26 @@ async fn carry_out(verb: Verb, api: &Api) -> Outcome {
     }
 }
 
-fn listed(all: &[IntegrationView]) -> String {
-    let mut shown = table(["INTEGRATION", "CHANNEL", "PROVIDER", "NAME", "ENABLED", "PRIORITY", "LAST TEST"]);
-    for it in all {
+/// An integration in the list.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    integration: IntegrationView,
+    usage: UsageView,
+}
+
+/// An integration with all that is known of it.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    integration: IntegrationView,
+    usage: UsageView,
+    health: HealthView,
+}
+
+fn listed(all: &[Listed]) -> String {
+    let mut shown = table(["INTEGRATION", "CHANNEL", "PROVIDER", "NAME", "ENABLED", "PRIORITY", "LAST TEST", "USED"]);
+    for Listed { integration: it, usage } in all {
         let enabled = if it.enabled { Cell::new("yes") } else { Cell::new("no").fg(Color::Yellow) };
         let tested = it.last_test.as_ref().map_or_else(|| Cell::new("never"), |test| health(test.status));
         let text = |text: &str| Cell::new(text);
@@ -111,9 +149,63 @@ fn listed(all: &[IntegrationView]) -> String {
             enabled,
             Cell::new(it.priority),
             tested,
+            used_cell(usage),
         ]);
     }
     table_or(&shown, "There is no integration yet.")
+}
+
+/// `247 today, 1 %`; the hour instead where it is nearer to its limit.
+fn used(usage: &UsageView) -> String {
+    let (Some(hour), Some(day)) = (&usage.hour, &usage.day) else { return "not counted".to_owned() };
+    let (window, name) = if hour.percent > day.percent { (hour, "this hour") } else { (day, "today") };
+    format!("{} {name}{}", window.used, share(window))
+}
+
+/// `, 1 %`, where there is a limit.
+fn share(window: &WindowView) -> String {
+    match window.percent {
+        None => String::new(),
+        Some(percent) if percent > 0.0 && percent < 1.0 => ", under 1 %".to_owned(),
+        Some(percent) => format!(", {percent:.0} %"),
+    }
+}
+
+fn used_cell(usage: &UsageView) -> Cell {
+    match &usage.paused_until {
+        Some(until) => Cell::new(format!("{}; paused until {until}", used(usage))).fg(Color::Yellow),
+        None => Cell::new(used(usage)),
+    }
+}
+
+fn shown(Shown { integration: it, usage, health }: &Shown) -> String {
+    let mut lines = vec![
+        format!("{} {}", it.id, it.name),
+        format!("  {} through {}, priority {}", it.kind.as_str(), it.provider.as_str(), it.priority),
+        format!("  {}", if it.enabled { "enabled" } else { "disabled: what is queued on it is held" }),
+        format!("  changed {} by {}, revision {}", it.updated_at, it.updated_by, it.rev),
+    ];
+    let settings = it.config.iter().map(|(name, value)| format!("  {name}: {value}"));
+    lines.extend(settings.chain(it.secrets.iter().map(|(name, mask)| format!("  {name}: {mask}"))));
+    lines.push("Usage".to_owned());
+    for (window, name) in [(&usage.hour, "this hour"), (&usage.day, "today")] {
+        let Some(window) = window else { continue };
+        let limit = window.limit.map_or_else(|| "no limit".to_owned(), |limit| format!("of {limit}"));
+        lines.push(format!("  {} {name}{} ({limit})", window.used, share(window)));
+    }
+    lines.extend(usage.not_counted.iter().map(|why| format!("  not counted: {}", why.reason)));
+    lines.extend(usage.paused_until.iter().map(|until| format!("  the provider asked for silence until {until}")));
+    lines.push(format!("Health over {} h", health.window_hours));
+    lines.extend(health.last_test.iter().map(|test| format!("  last test at {}: {}", test.tested_at, told(test))));
+    let ms = |ms: Option<u64>| ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+    lines.push(format!(
+        "  {} tests, uptime {} %, p50 {}, p95 {}",
+        health.tests,
+        health.uptime_percent,
+        ms(health.p50_ms),
+        ms(health.p95_ms)
+    ));
+    lines.join("\n")
 }
 
 fn told(test: &TestView) -> String {

@@ -18,7 +18,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// function) ends with it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Process {
-    /// What it is: `emulator`, `smtp`, `slack`, `events`.
+    /// What it is: `emulator`, `smtp`, `slack`, `mail-api`, `events`.
     pub name: String,
     /// Its pid, and that of its process group.
     pub pid: u32,

@@ -25,6 +25,9 @@ pub struct StackState {
     pub smtp: Smtp,
     /// The Slack double; none until its program is built.
     pub slack: Option<Slack>,
+    /// The doubles of the e-mail APIs; none until their program is built.
+    #[serde(default)]
+    pub mail_api: Option<MailApi>,
     /// Mail that was taken: `<queue id>.eml`, and one line each in `received.jsonl` and `refused.jsonl`.
     pub inbox_dir: PathBuf,
     /// Events seen on the bus, one JSON object a line.
@@ -66,6 +69,13 @@ pub struct Smtp {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Slack {
     /// Its base address.
+    pub url: String,
+}
+
+/// The doubles of the e-mail APIs of a stack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MailApi {
+    /// Their base address: SendGrid is below `/sendgrid`, Postmark below `/postmark`.
     pub url: String,
 }
 

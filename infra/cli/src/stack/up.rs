@@ -1,7 +1,7 @@
 //! Bringing a stack up, and ending it.
 
 use super::{
-    DEFAULT_NAME, Error, Process, Progress, Project, Slack, Smtp, StackState, build, logs,
+    DEFAULT_NAME, Error, MailApi, Process, Progress, Project, Slack, Smtp, StackState, build, logs,
     process::end,
     python::{self, lock},
     state, tenant, tether,
@@ -23,6 +23,23 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// What tenants may connect to locally besides public addresses.
 const EGRESS_ALLOW: &str = "127.0.0.0/8:*";
+
+/// The providers' doubles, as far as their programs are built.
+struct Doubles {
+    slack: Option<Slack>,
+    mail_api: Option<MailApi>,
+}
+
+impl Doubles {
+    /// What the deployment must know of them.
+    fn parameters(&self) -> impl Iterator<Item = String> {
+        let slack = self.slack.iter().map(|slack| format!("SlackApiUrl={}/api", slack.url));
+        let mail_api = self.mail_api.iter().flat_map(|mail_api| {
+            ["Sendgrid", "Postmark"].map(|name| format!("{name}ApiUrl={}/{}", mail_api.url, name.to_lowercase()))
+        });
+        slack.chain(mail_api)
+    }
+}
 
 /// Which stack to bring up, and how.
 #[derive(Clone, Debug)]
@@ -150,11 +167,11 @@ impl Starting {
             progress.step("Functions built", build).await?;
             self.project.binaries(options.release)
         };
-        let (smtp, slack, emulator) =
-            progress.step("Emulated AWS, mail server, Slack", async |_| self.start(&python, options).await).await?;
+        let (smtp, doubles, emulator) =
+            progress.step("Emulated AWS, mail server, doubles", async |_| self.start(&python, options).await).await?;
         let endpoint = emulator.endpoint;
         let deployed = progress
-            .step("Template deployed", async |_| self.deploy(&python, &endpoint, &binaries, slack.as_ref()).await)
+            .step("Template deployed", async |_| self.deploy(&python, &endpoint, &binaries, &doubles).await)
             .await?;
         let events_log = progress
             .step("Events collected", async |_| self.collect_events(&python, &endpoint, &deployed).await)
@@ -174,7 +191,8 @@ impl Starting {
             tenant: options.tenant.clone(),
             key,
             smtp,
-            slack,
+            slack: doubles.slack,
+            mail_api: doubles.mail_api,
             inbox_dir: self.folder.join("inbox"),
             events_log,
             endpoint,
@@ -189,14 +207,14 @@ impl Starting {
     }
 
     /// Everything the functions speak to, at once; each says where it listens.
-    async fn start(&mut self, python: &Path, options: &UpOptions) -> Result<(Smtp, Option<Slack>, Emulator), Error> {
+    async fn start(&mut self, python: &Path, options: &UpOptions) -> Result<(Smtp, Doubles, Emulator), Error> {
         let ca_file = self.folder.join("smtp-ca.pem");
         let mut smtp = self.python(python, "smtp_server.py");
         smtp.arg("--inbox").arg(self.folder.join("inbox")).arg("--ca-file").arg(&ca_file);
         let smtp = self.spawn("smtp", &mut smtp)?;
 
-        let double = self.project.binaries(options.release).join("slack-double");
-        let slack = if double.is_file() { Some(self.spawn("slack", &mut Command::new(double))?) } else { None };
+        let slack = self.spawn_double("slack", "slack-double", options)?;
+        let mail_api = self.spawn_double("mail-api", "mail-api-doubles", options)?;
 
         let mut emulator = self.python(python, "launch_emulator.py");
         // Functions inherit this environment, and nobody's AWS credentials, proxies or certificates belong in it.
@@ -208,10 +226,7 @@ impl Starting {
 
         Ok((
             self.ready(&smtp).await?,
-            match slack {
-                Some(slack) => Some(self.ready(&slack).await?),
-                None => None,
-            },
+            Doubles { slack: self.double_ready(slack).await?, mail_api: self.double_ready(mail_api).await? },
             self.ready(&emulator).await?,
         ))
     }
@@ -221,7 +236,7 @@ impl Starting {
         python: &Path,
         endpoint: &str,
         binaries: &Path,
-        slack: Option<&Slack>,
+        doubles: &Doubles,
     ) -> Result<Deployed, Error> {
         let log = self.folder.join("deploy.log");
         let stderr = File::create(&log).map_err(Error::file(&log))?;
@@ -229,7 +244,7 @@ impl Starting {
         deploy.arg(self.project.script("deploy.py")).args(["--endpoint", endpoint]).arg("--binaries").arg(binaries);
         let mut parameters =
             vec!["Stage=local".to_owned(), "Architecture=x86_64".to_owned(), format!("EgressAllow={EGRESS_ALLOW}")];
-        parameters.extend(slack.map(|slack| format!("SlackApiUrl={}/api", slack.url)));
+        parameters.extend(doubles.parameters());
         for parameter in parameters {
             deploy.args(["--parameter", &parameter]);
         }
@@ -286,6 +301,19 @@ impl Starting {
         self.processes.push(process.clone());
         state::save_processes(&self.folder, &self.processes)?;
         Ok(process)
+    }
+
+    /// Starts a double, if its program is built.
+    fn spawn_double(&mut self, name: &str, program: &str, options: &UpOptions) -> Result<Option<Process>, Error> {
+        let program = self.project.binaries(options.release).join(program);
+        if program.is_file() { self.spawn(name, &mut Command::new(program)).map(Some) } else { Ok(None) }
+    }
+
+    async fn double_ready<T: serde::de::DeserializeOwned>(&self, double: Option<Process>) -> Result<Option<T>, Error> {
+        match double {
+            Some(double) => self.ready(&double).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn ready<T: serde::de::DeserializeOwned>(&self, process: &Process) -> Result<T, Error> {

@@ -135,7 +135,7 @@ impl Stage {
         adjust(&mut integration);
         let scope = acme();
         store.save_integration(&scope, &integration, None, false, &audit()).await.unwrap();
-        store.ensure_campaign(&scope, &campaign(), NOON).await.unwrap();
+        store.ensure_campaign(&scope, &campaign(), &audit()).await.unwrap();
         let sender = Sender::new(
             store.clone(),
             Arc::clone(&queues),

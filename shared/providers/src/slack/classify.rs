@@ -3,16 +3,15 @@
 //! Web API: HTTP 200 with `ok: false` and an `error`, 429 with `Retry-After`, or a gateway's 5xx. The codes are those
 //! of `chat.postMessage` and `auth.test` on docs.slack.dev. Webhooks: an HTTP status and a short text.
 
+use crate::exchange::{gateway, quoted, read};
 use domain::failure::{Failure, FailureKind};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use reqwest::Response;
 use serde::Deserialize;
 use std::borrow::Cow;
 
 /// The longest answer that is read. Slack repeats the message in it: 40,000 characters, some escaped.
 const ANSWER_MAX_BYTES: usize = 512 * 1024;
-/// How much of an unexpected answer is quoted.
-const QUOTED_CHARS: usize = 120;
 const LATER: FailureKind = FailureKind::Transient { after_ms: None };
 
 #[derive(Deserialize)]
@@ -43,7 +42,7 @@ struct ResponseMetadata {
 
 /// The answer to `chat.postMessage`: `channel:ts`, which names the message in Slack.
 pub(super) async fn posted(response: Response) -> Result<Option<String>, Failure> {
-    let (status, after_ms, body) = read(response).await?;
+    let (status, after_ms, body) = read(response, ANSWER_MAX_BYTES).await?;
     let answer = web_api(status, after_ms, &body)?;
     Ok(answer.channel.zip(answer.ts).map(|(channel, ts)| format!("{channel}:{ts}")))
 }
@@ -51,7 +50,7 @@ pub(super) async fn posted(response: Response) -> Result<Option<String>, Failure
 /// The answer to `auth.test`: the workspace and the bot's name.
 pub(super) async fn authenticated(response: Response) -> Result<String, Failure> {
     let may_post = scopes_allow_posting(response.headers());
-    let (status, after_ms, body) = read(response).await?;
+    let (status, after_ms, body) = read(response, ANSWER_MAX_BYTES).await?;
     let answer = web_api(status, after_ms, &body)?;
     if !may_post {
         return Err(web_api_failure("missing_scope", "missing_scope: chat:write"));
@@ -62,13 +61,13 @@ pub(super) async fn authenticated(response: Response) -> Result<String, Failure>
 
 /// The answer of an incoming webhook to a message. It gives no id.
 pub(super) async fn hooked(response: Response) -> Result<Option<String>, Failure> {
-    let (status, after_ms, body) = read(response).await?;
+    let (status, after_ms, body) = read(response, ANSWER_MAX_BYTES).await?;
     webhook(status, after_ms, &body).map(|()| None)
 }
 
 /// The answer of an incoming webhook to an empty message: an existing one refuses it.
 pub(super) async fn refused_as_empty(response: Response) -> Result<String, Failure> {
-    let (status, after_ms, body) = read(response).await?;
+    let (status, after_ms, body) = read(response, ANSWER_MAX_BYTES).await?;
     let word = String::from_utf8_lossy(&body);
     let word = word.trim();
     if status == StatusCode::BAD_REQUEST
@@ -77,23 +76,6 @@ pub(super) async fn refused_as_empty(response: Response) -> Result<String, Failu
         return Ok(format!("the webhook exists: it refused an empty message with {word}"));
     }
     webhook(status, after_ms, &body).map(|()| "the webhook exists".to_owned())
-}
-
-/// Status, `Retry-After` in milliseconds, and body. Once the status of a send is known to be a failure, a body that
-/// breaks off makes no difference.
-async fn read(response: Response) -> Result<(StatusCode, Option<i64>, Vec<u8>), Failure> {
-    let status = response.status();
-    let after_ms = retry_after_ms(response.headers());
-    match guard::read_body(response, ANSWER_MAX_BYTES).await {
-        Ok(body) => Ok((status, after_ms, body)),
-        Err(_) if !status.is_success() => Ok((status, after_ms, Vec::new())),
-        Err(failure) => Err(failure),
-    }
-}
-
-fn retry_after_ms(headers: &HeaderMap) -> Option<i64> {
-    let seconds: i64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(seconds.clamp(0, 86_400) * 1_000)
 }
 
 /// Slack lists a token's scopes in `x-oauth-scopes`; without the header nothing is known.
@@ -129,23 +111,6 @@ fn web_api(status: StatusCode, after_ms: Option<i64>, body: &[u8]) -> Result<Ans
         *after = after_ms;
     }
     Err(failure)
-}
-
-/// What every HTTP service means by 429 and 5xx.
-fn gateway(status: StatusCode, after_ms: Option<i64>, body: &[u8]) -> Option<Failure> {
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        let words = quoted(status, body);
-        return Some(Failure::new(FailureKind::Throttled { after_ms }, "rate_limited", &words));
-    }
-    status
-        .is_server_error()
-        .then(|| Failure::new(FailureKind::Transient { after_ms }, "provider_error", &quoted(status, body)))
-}
-
-fn quoted(status: StatusCode, body: &[u8]) -> String {
-    let body = String::from_utf8_lossy(body);
-    let text: String = body.trim().chars().take(QUOTED_CHARS).collect();
-    format!("HTTP {} {text}", status.as_u16())
 }
 
 /// The meaning of a Web API error. An error that is not listed is one about the message, as most are.
@@ -274,9 +239,6 @@ mod tests {
     fn too_many_requests_pause_the_channel_as_long_as_slack_says() {
         let failure = api(429, Some(30_000), r#"{"ok":false,"error":"ratelimited"}"#);
         assert_eq!((failure.kind, failure.code), (FailureKind::Throttled { after_ms: Some(30_000) }, "rate_limited"));
-        let mut headers = HeaderMap::new();
-        headers.insert(header::RETRY_AFTER, "30".parse().unwrap());
-        assert_eq!(retry_after_ms(&headers), Some(30_000));
     }
 
     #[test]

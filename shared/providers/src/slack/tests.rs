@@ -1,6 +1,6 @@
 //! The Slack provider against the strict double.
 
-use crate::{Connection, Endpoints, Outgoing, validate, validate_secrets};
+use crate::{Connect, Connection, Endpoints, Outgoing, validate, validate_secrets};
 use domain::{
     channel::Provider,
     failure::{Failure, FailureKind},
@@ -35,7 +35,7 @@ fn open(double: &SlackDouble, settings: Value, secrets: &Secrets) -> Connection 
     let settings = validate(Provider::Slack, &config(settings), &present).unwrap();
     let guard = guard();
     assert_eq!(validate_secrets(Provider::Slack, &settings, secrets, &guard), []);
-    let endpoints = Endpoints { slack_api: double.api_url() };
+    let endpoints = Endpoints { slack_api: double.api_url(), ..Endpoints::default() };
     Connection::open(Provider::Slack, &settings, secrets, guard, &endpoints).unwrap()
 }
 

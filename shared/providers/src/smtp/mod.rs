@@ -12,7 +12,7 @@ pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
 
-use crate::Outgoing;
+use crate::{Outgoing, mail};
 use domain::{
     failure::{Failure, FailureKind},
     integration::Config,
@@ -39,8 +39,8 @@ impl Smtp {
     pub(crate) fn open(config: &Config, secrets: &Secrets, guard: Arc<Guard>) -> Result<Self, Failure> {
         let malformed = |why: &str| Failure::new(FailureKind::Permanent, "settings_invalid", why);
         let settings = Settings::read(config).map_err(|error| malformed(&error.to_string()))?;
-        let from = settings::parse_address(&settings.from_address).map_err(|why| malformed(&why))?;
-        let reply_to = settings.reply_to.as_deref().map(settings::parse_address).transpose();
+        let from = mail::parse_address(&settings.from_address).map_err(|why| malformed(&why))?;
+        let reply_to = settings.reply_to.as_deref().map(mail::parse_address).transpose();
         let reply_to = reply_to.map_err(|why| malformed(&why))?.map(|address| Mailbox::new(None, address));
         let from = Mailbox::new(settings.from_name.clone(), from);
         let password = secrets.get("password").cloned();

@@ -3,13 +3,9 @@
 use super::{
     classify::{Fault, Phase, Trouble},
     session::{Dialer, Session, within},
-    settings::parse_address,
 };
-use crate::Outgoing;
-use domain::{
-    failure::{Failure, FailureKind},
-    template::SUBJECT_MAX_CHARS,
-};
+use crate::{Outgoing, mail};
+use domain::failure::{Failure, FailureKind};
 use lettre::{
     Address, Message,
     message::{
@@ -32,7 +28,7 @@ const STALE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest provider id, in characters.
 const ID_MAX_CHARS: usize = 100;
 
-const DELIVERY: HeaderName = HeaderName::new_from_ascii_str("X-Trunkline-Delivery");
+const DELIVERY: HeaderName = HeaderName::new_from_ascii_str(mail::DELIVERY_HEADER);
 /// Keeps vacation notices and other robots from answering (RFC 3834, section 5).
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 const CONTENT_LANGUAGE: HeaderName = HeaderName::new_from_ascii_str("Content-Language");
@@ -48,14 +44,14 @@ pub(super) struct Letter {
 /// a server or reader that looks.
 pub(super) fn compose(from: &Mailbox, reply_to: Option<&Mailbox>, out: &Outgoing<'_>) -> Result<Letter, Failure> {
     let permanent = |code, why: &str| Failure::new(FailureKind::Permanent, code, why);
-    let to = envelope_address(out.address).map_err(|why| permanent("address_invalid", &why))?;
+    let to = mail::ascii_address(out.address).map_err(|why| permanent("address_invalid", &why))?;
     let message = out.message;
     let mut builder = Message::builder()
         .message_id(Some(format!("<{}@{}>", out.delivery, from.email.domain())))
         .date_now()
         .from(from.clone())
         .to(Mailbox::new(None, to.clone()))
-        .subject(subject(message.subject.as_deref(), &message.text))
+        .subject(mail::subject(message.subject.as_deref(), &message.text))
         .raw_header(HeaderValue::new(DELIVERY, out.delivery.to_string()))
         .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()));
     if let Some(reply_to) = reply_to {
@@ -64,40 +60,13 @@ pub(super) fn compose(from: &Mailbox, reply_to: Option<&Mailbox>, out: &Outgoing
     if let Some(locale) = out.locale {
         builder = builder.raw_header(HeaderValue::new(CONTENT_LANGUAGE, locale.as_str().to_owned()));
     }
-    let text = text_with_link(&message.text, message.link.as_deref());
+    let text = mail::text_with_link(&message.text, message.link.as_deref());
     let written = match &message.html {
         Some(html) => builder.multipart(MultiPart::alternative_plain_html(text, html.clone())),
         None => builder.singlepart(SinglePart::plain(text)),
     };
     let written = written.map_err(|error| permanent("smtp_message_refused", &error.to_string()))?;
     Ok(Letter { from: from.email.clone(), to, content: written.formatted() })
-}
-
-/// The subject on one line; without one, the beginning of the text.
-fn subject(subject: Option<&str>, text: &str) -> String {
-    let line = subject.filter(|subject| !subject.trim().is_empty());
-    let line = line.or_else(|| text.lines().find(|line| !line.trim().is_empty())).unwrap_or_default();
-    let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SUBJECT_MAX_CHARS).collect();
-    line.trim().to_owned()
-}
-
-/// The plain text; the link is added if the text does not have it, so that no reader misses it.
-fn text_with_link(text: &str, link: Option<&str>) -> String {
-    match link {
-        Some(link) if !link.is_empty() && !text.contains(link) => format!("{}\n\n{link}\n", text.trim_end()),
-        _ => text.to_owned(),
-    }
-}
-
-/// The address with its domain in ASCII (IDNA), as every server understands it.
-fn envelope_address(address: &str) -> Result<Address, String> {
-    let parsed = parse_address(address)?;
-    if parsed.domain().is_ascii() {
-        return Ok(parsed);
-    }
-    let url = reqwest::Url::parse(&format!("https://{}/", parsed.domain())).ok();
-    let domain = url.as_ref().and_then(reqwest::Url::host_str).ok_or("The address's domain is not a valid one.")?;
-    Address::new(parsed.user(), domain).map_err(|error| error.to_string())
 }
 
 /// Hands a letter to the server. Answers the server's id for it.
@@ -220,27 +189,6 @@ mod tests {
             let failure = composed(address, None, &message).unwrap_err();
             assert_eq!((failure.kind, failure.code), (FailureKind::Permanent, "address_invalid"), "{address}");
         }
-    }
-
-    #[test]
-    fn without_a_subject_the_text_begins_it() {
-        assert_eq!(subject(None, "\n\n First line \nSecond"), "First line");
-        assert_eq!(subject(Some(" "), "text"), "text");
-        assert_eq!(subject(Some("a\tb"), "text"), "a b");
-    }
-
-    #[test]
-    fn the_link_is_in_the_text_exactly_once() {
-        assert_eq!(
-            text_with_link("Go to https://e.example/x", Some("https://e.example/x")),
-            "Go to https://e.example/x"
-        );
-        assert_eq!(text_with_link("Go.\n", Some("https://e.example/x")), "Go.\n\nhttps://e.example/x\n");
-    }
-
-    #[test]
-    fn a_domain_in_another_script_is_written_in_ascii() {
-        assert_eq!(envelope_address("info@bücher.example").unwrap().to_string(), "info@xn--bcher-kva.example");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The SMTP provider against a peer that says exactly what a case needs, over real sockets and real TLS.
 
-use crate::{Connection, Endpoints, Outgoing};
+use crate::{Connect, Connection, Endpoints, Outgoing};
 use domain::{
     channel::Provider,
     failure::{Failure, FailureKind},

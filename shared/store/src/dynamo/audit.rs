@@ -2,22 +2,22 @@
 
 use super::{
     DynamoStore,
-    attributes::{Item, item_of, number, record_of, text},
+    attributes::{Item, get_text, item_of, number, record_of, text},
     calls::{Query, Table, Transacted, Write, pause},
     keys,
 };
 use crate::{Audit, Page, Result, StoreError};
 use domain::{
-    audit::{AuditEntry, AuditRecord},
+    audit::{AuditEntry, AuditRecord, Head},
     tenant::TenantScope,
 };
 
 /// How often the end of the chain is looked for while others append to it.
-const ATTEMPTS: u32 = 8;
+const ATTEMPTS: u32 = 12;
 
 impl DynamoStore {
-    /// Makes all writes together with the audit record that follows the newest. When somebody else appends in between,
-    /// only the record is made anew; a refused write is told with its number.
+    /// Makes all writes together with the audit record that follows the newest, and the head that names it. When
+    /// somebody else appends in between, only these are made anew; a refused write is told with its number.
     pub(super) async fn audited(
         &self,
         scope: &TenantScope,
@@ -25,15 +25,34 @@ impl DynamoStore {
         entry: &AuditEntry,
     ) -> Result<Transacted> {
         let own = writes.len();
+        let _turn = self.appending.lock().await;
         for attempt in 0..ATTEMPTS {
             pause(attempt).await;
-            let record = AuditRecord::following(self.last_audit(scope).await?.as_ref(), entry);
+            // Consistent: after a stale read, the write would only be refused.
+            let stored = self.get(Table::Tenant, keys::audit_head(scope), true).await?;
+            let mut newest = stored.clone().and_then(head_in);
+            if newest.is_none() || attempt > 0 {
+                // A head that is missing or was set back, which only a hand in the table can do, must not keep a tenant
+                // from changing anything. The check of the chain tells of it.
+                let last =
+                    self.last_audit(scope).await?.filter(|last| Some(last.seq) > newest.as_ref().map(|it| it.seq));
+                newest = last.or(newest);
+            }
+            let record = AuditRecord::following(&newest.unwrap_or_default(), entry);
             let mut item = keys::audit(scope, record.seq).item();
             item.extend(item_of(&record)?);
+            let mut head = keys::audit_head(scope).item();
+            head.extend(item_of(&record.head())?);
+            let head = match stored.map(|mut stored| stored.remove("hash")) {
+                None => Write::put(head).only_if("attribute_not_exists(pk)"),
+                Some(None) => Write::put(head).only_if("attribute_not_exists(#hash)"),
+                Some(Some(known)) => Write::put(head).only_if("#hash = :known").value(":known", known),
+            };
             let mut writes = writes.clone();
             writes.push(Write::put(item).only_if("attribute_not_exists(pk)"));
+            writes.push(head);
             match self.transact_once(&writes).await? {
-                Some(Transacted::Refused(index, _)) if index == own => {}
+                Some(Transacted::Refused(index, _)) if index >= own => {}
                 Some(outcome) => return Ok(outcome),
                 None => {}
             }
@@ -54,10 +73,11 @@ impl DynamoStore {
         }
     }
 
-    async fn last_audit(&self, scope: &TenantScope) -> Result<Option<AuditRecord>> {
-        // Consistent: after a stale read, the write would only be refused.
-        let query = Query::of(keys::audit_chain(scope), "pk = :pk").backward().consistent();
-        self.query(query, 1, |_| true).await?.pop().map(record_of).transpose()
+    /// The newest record that is there, whatever the head says.
+    async fn last_audit(&self, scope: &TenantScope) -> Result<Option<Head>> {
+        let query = records_after(scope, 0).backward().consistent();
+        let last: Option<AuditRecord> = self.query(query, 1, |_| true).await?.pop().map(record_of).transpose()?;
+        Ok(last.map(|last| last.head()))
     }
 
     /// One page: asks for one item more than a page has, to know whether there is another page.
@@ -76,6 +96,15 @@ impl DynamoStore {
         let next = if more { items.last().map(cursor) } else { None };
         Ok(Page { items, next })
     }
+}
+
+fn records_after(scope: &TenantScope, place: u64) -> Query {
+    Query::of(keys::audit_chain(scope), "pk = :pk AND sk > :after").value(":after", text(keys::audit(scope, place).sk))
+}
+
+/// A head that cannot be read is as good as none.
+fn head_in(item: Item) -> Option<Head> {
+    record_of(item).inspect_err(|error| tracing::error!(%error, "the head of an audit chain was tampered with")).ok()
 }
 
 /// Reads a cursor.
@@ -99,9 +128,23 @@ impl Audit for DynamoStore {
 
     async fn audit(&self, scope: &TenantScope, cursor: Option<&str>, limit: usize) -> Result<Page<AuditRecord>> {
         let after: u64 = parse_cursor(cursor)?.unwrap_or(0);
-        let query = Query::of(keys::audit_chain(scope), "pk = :pk AND sk > :after")
-            .on(Table::Tenant)
-            .value(":after", text(keys::audit(scope, after).sk));
+        let query = records_after(scope, after);
         self.page(query, limit, |_| true, record_of, |record: &AuditRecord| record.seq.to_string()).await
+    }
+
+    async fn audit_places(
+        &self,
+        scope: &TenantScope,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Option<AuditRecord>)>> {
+        // Consistent: a record that is not seen yet would look like one that was deleted.
+        let items = self.query(records_after(scope, after).consistent(), limit, |_| true).await?;
+        let place = |item: &Item| get_text(item, "sk").and_then(keys::audit_place).unwrap_or(0);
+        Ok(items.into_iter().map(|item| (place(&item), record_of(item).ok())).collect())
+    }
+
+    async fn audit_head(&self, scope: &TenantScope) -> Result<Option<Head>> {
+        Ok(self.get(Table::Tenant, keys::audit_head(scope), true).await?.and_then(head_in))
     }
 }

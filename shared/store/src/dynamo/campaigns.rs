@@ -4,7 +4,7 @@ use super::{
     DynamoStore,
     attributes::{item_of, number, record_of, value_of},
     audit::parse_cursor,
-    calls::{Query, Table, Write, Written},
+    calls::{Query, Table, Transacted, Write},
     keys,
 };
 use crate::{Campaigns, HeldFor, Page, Result};
@@ -13,7 +13,6 @@ use domain::{
     campaign::{Campaign, CampaignState},
     ids::CampaignId,
     tenant::TenantScope,
-    time::Timestamp,
 };
 
 impl Campaigns for DynamoStore {
@@ -22,17 +21,19 @@ impl Campaigns for DynamoStore {
         self.get(Table::Tenant, keys::campaign(scope, id), true).await?.map(record_of).transpose()
     }
 
-    async fn ensure_campaign(&self, scope: &TenantScope, id: &CampaignId, now: Timestamp) -> Result<Campaign> {
+    async fn ensure_campaign(&self, scope: &TenantScope, id: &CampaignId, launch: &AuditEntry) -> Result<Campaign> {
         // All but the first request find it, and a read is much cheaper than a refused write.
         if let Some(campaign) = self.campaign(scope, id).await? {
             return Ok(campaign);
         }
-        let campaign = Campaign { id: id.clone(), state: CampaignState::Active, created_at: now, updated_at: now };
+        let at = launch.at;
+        let campaign = Campaign { id: id.clone(), state: CampaignState::Active, created_at: at, updated_at: at };
         let mut item = keys::campaign(scope, id).item();
         item.extend(item_of(&campaign)?);
-        match self.write(Write::put(item).only_if("attribute_not_exists(pk)")).await? {
-            Written::Refused(Some(stored)) => record_of(stored),
-            Written::Done(_) | Written::Refused(None) => Ok(campaign),
+        let create = Write::put(item).only_if("attribute_not_exists(pk)");
+        match self.audited(scope, vec![create], launch).await? {
+            Transacted::Refused(_, Some(stored)) => record_of(stored),
+            Transacted::Done | Transacted::Refused(_, None) => Ok(campaign),
         }
     }
 

@@ -2,23 +2,81 @@
 
 use super::{
     DynamoStore,
-    attributes::{item_of, number, record_of, text, value_of},
+    attributes::{Item, get_number, get_text, item_of, number, record_of, text, value_of},
     audit::put_revision,
-    calls::{Query, Table, Write, Written},
+    calls::{Query, Table, Transacted, Write, Written, corrupt},
     keys::{self, Kind, Look, Named},
 };
-use crate::{HeldFor, Integrations, Result, SealedSecret};
+use crate::{HeldFor, Integrations, Result, SealedSecret, StoreError};
 use domain::{
     audit::AuditEntry,
-    health::TestReport,
+    health::{HealthHour, HealthStatus, HealthTally, LATENCY_CLASSES, TestReport, hour_of},
     ids::IntegrationId,
     integration::Integration,
+    principal::Principal,
     tenant::TenantScope,
     time::{DAY_MS, Timestamp},
 };
 
-/// How long the health log is kept, in milliseconds.
+/// How long the health log and its roll-ups are kept, in milliseconds.
 const HEALTH_LOG_MS: i64 = 90 * DAY_MS;
+
+macro_rules! counting {
+    ($($class:literal)*) => { [$(concat!("SET #ttl = :ttl ADD n :one, b", $class, " :one")),*] };
+}
+
+/// Counts a test that passed, by the class of its latency.
+const COUNT_PASSED: [&str; LATENCY_CLASSES] = counting!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23);
+const COUNT_FAILED: &str = "SET #ttl = :ttl ADD n :one, f :one";
+
+/// Counts a test in the roll-up of its hour: `n` tests, `f` failed, `b<class>` passed with a latency of that class.
+fn counted(scope: &TenantScope, id: &IntegrationId, report: &TestReport) -> Write {
+    let expression = match report.status {
+        HealthStatus::Fail => COUNT_FAILED,
+        HealthStatus::Ok | HealthStatus::Warn => COUNT_PASSED[HealthTally::class(report.latency_ms)],
+    };
+    let hour = hour_of(report.at);
+    Write::update(keys::health_hour(scope, id, hour), expression)
+        .value(":one", number(1))
+        .value(":ttl", number(hour.plus_ms(HEALTH_LOG_MS).as_seconds()))
+}
+
+fn hour_in(item: &Item) -> Result<HealthHour> {
+    let hour = get_text(item, "sk").and_then(|sk| sk.parse().ok()).map(Timestamp);
+    let hour = hour.ok_or_else(|| corrupt(item, "the key names no hour"))?;
+    let count = |name: &str| get_number(item, name).unwrap_or(0);
+    let classes = std::array::from_fn(|class| count(&format!("b{class}")));
+    Ok(HealthHour { hour, tally: HealthTally { tests: count("n"), failed: count("f"), classes } })
+}
+
+/// How often a test is recorded anew while others change the status.
+const ATTEMPTS: u32 = 4;
+
+/// Makes a test the integration's newest, and moves the next probe: unless its settings are not those of `rev` any more,
+/// a newer test is known, or its status is not `before` any more.
+fn newest_test(
+    scope: &TenantScope,
+    integration: &Integration,
+    report: &TestReport,
+    before: Option<HealthStatus>,
+) -> Result<Write> {
+    let tested = Integration { last_test: Some(report.clone()), ..integration.clone() };
+    let key = keys::integration(scope, &integration.id);
+    let update = match tested.next_probe_at().map(|at| Look::at(Kind::Probe, &key, at)) {
+        Some(look) => Write::update(key, "SET last_test = :report, dk = :dk, da = :da")
+            .value(":dk", text(look.dk))
+            .value(":da", number(look.da.0)),
+        None => Write::update(key, "SET last_test = :report REMOVE dk, da"),
+    };
+    let update = update.value(":rev", number(integration.rev)).value(":report", value_of(report)?);
+    Ok(match before {
+        None => update.only_if("#rev = :rev AND attribute_not_exists(last_test)"),
+        Some(before) => update
+            .only_if("#rev = :rev AND last_test.#at <= :at AND last_test.#status = :before")
+            .value(":at", number(report.at.0))
+            .value(":before", value_of(&before)?),
+    })
+}
 
 impl Integrations for DynamoStore {
     async fn integration(&self, scope: &TenantScope, id: &IntegrationId) -> Result<Option<Integration>> {
@@ -68,29 +126,40 @@ impl Integrations for DynamoStore {
         self.get_unchanging(Table::Tenant, keys::secret(scope, id, version)).await?.map(record_of).transpose()
     }
 
-    async fn record_test(&self, scope: &TenantScope, integration: &Integration, report: &TestReport) -> Result<()> {
+    async fn record_test(
+        &self,
+        scope: &TenantScope,
+        integration: &Integration,
+        report: &TestReport,
+        by: &Principal,
+    ) -> Result<()> {
         let mut entry = keys::health_report(scope, &integration.id, report.at).item();
         entry.extend(item_of(report)?);
         entry.insert("ttl".to_owned(), number(report.at.plus_ms(HEALTH_LOG_MS).as_seconds()));
-        self.write(Write::put(entry)).await?;
-
-        // Not in one transaction, which would cost twice as much: a log entry alone is still true.
-        let tested = Integration { last_test: Some(report.clone()), ..integration.clone() };
-        let key = keys::integration(scope, &integration.id);
-        let update = match tested.next_probe_at().map(|at| Look::at(Kind::Probe, &key, at)) {
-            Some(look) => Write::update(key, "SET last_test = :report, dk = :dk, da = :da")
-                .value(":dk", text(look.dk))
-                .value(":da", number(look.da.0)),
-            None => Write::update(key, "SET last_test = :report REMOVE dk, da"),
-        };
-        let update = update
-            .only_if("#rev = :rev AND (attribute_not_exists(last_test) OR last_test.#at <= :at)")
-            .value(":rev", number(integration.rev))
-            .value(":at", number(report.at.0))
-            .value(":report", value_of(report)?);
-        // Refused: it was changed or deleted in the meantime, or a newer test is known.
-        let (Written::Done(_) | Written::Refused(_)) = self.write(update).await?;
-        Ok(())
+        // Not in one transaction, which would cost twice as much: a log entry and a count alone are still true.
+        futures::try_join!(self.write(Write::put(entry)), self.write(counted(scope, &integration.id, report)))?;
+        let mut before = integration.last_test.as_ref().map(|last| last.status);
+        for _ in 0..ATTEMPTS {
+            let update = newest_test(scope, integration, report, before)?;
+            let refused = match AuditEntry::health_changed(by, &integration.id, before, report) {
+                None => match self.write(update).await? {
+                    Written::Done(_) => return Ok(()),
+                    Written::Refused(stored) => stored,
+                },
+                Some(audit) => match self.audited(scope, vec![update], &audit).await? {
+                    Transacted::Done => return Ok(()),
+                    Transacted::Refused(_, stored) => stored,
+                },
+            };
+            let stored: Option<Integration> = refused.map(record_of).transpose()?;
+            let Some(stored) = stored.filter(|stored| stored.rev == integration.rev) else { return Ok(()) };
+            if stored.last_test.as_ref().is_some_and(|last| last.at > report.at) {
+                return Ok(());
+            }
+            // Another test changed the status since it was read: whether this one does is to be decided anew.
+            before = stored.last_test.map(|last| last.status);
+        }
+        Err(StoreError::Unavailable("this integration is tested too often at once".to_owned()))
     }
 
     async fn health_log(
@@ -104,6 +173,12 @@ impl Integrations for DynamoStore {
             .value(":since", text(keys::moment(since)))
             .backward();
         self.query(query, limit, |_| true).await?.into_iter().map(record_of).collect()
+    }
+
+    async fn health_hours(&self, scope: &TenantScope, id: &IntegrationId, since: Timestamp) -> Result<Vec<HealthHour>> {
+        let query = Query::of(keys::health_hours(scope, id), "pk = :pk AND sk >= :since")
+            .value(":since", text(keys::moment(since)));
+        self.query(query, usize::MAX, |_| true).await?.iter().map(hour_in).collect()
     }
 
     async fn probes_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(TenantScope, IntegrationId)>> {

@@ -9,8 +9,9 @@
 //!                          B#<request>~<generation>                  a later generation of a request of one recipient
 //!                          P#<request>#<number>                      a bundle's recipients
 //! T#<tenant>#H#<id>        <time>                                    health log
+//! T#<tenant>#HR#<id>       <hour>                                    health roll-ups
 //! T#<tenant>#RL#<id>       0                                         rate lease
-//! T#<tenant>#AUD           <sequence>
+//! T#<tenant>#AUD           <sequence>  #head                         audit chain, and where it ends
 //! ```
 //! and in the table of what is looked up before the tenant is known: `KEY#<prefix>`/`0`, `TENANT`/`<id>`.
 //!
@@ -166,6 +167,15 @@ pub(super) fn health_report(scope: &TenantScope, id: &IntegrationId, at: Timesta
     Key::new(health_log(scope, id), moment(at))
 }
 
+pub(super) fn health_hours(scope: &TenantScope, id: &IntegrationId) -> String {
+    partition(scope, &format!("HR#{id}"))
+}
+
+/// The roll-up of the hour that begins then.
+pub(super) fn health_hour(scope: &TenantScope, id: &IntegrationId, hour: Timestamp) -> Key {
+    Key::new(health_hours(scope, id), moment(hour))
+}
+
 /// A moment that sorts as text. Nothing was tested before 1970.
 pub(super) fn moment(at: Timestamp) -> String {
     format!("{:015}", at.0.max(0))
@@ -181,6 +191,16 @@ pub(super) fn audit_chain(scope: &TenantScope) -> String {
 
 pub(super) fn audit(scope: &TenantScope, seq: u64) -> Key {
     Key::new(audit_chain(scope), format!("{seq:020}"))
+}
+
+/// Where the chain ends. Sorts before every record.
+pub(super) fn audit_head(scope: &TenantScope) -> Key {
+    Key::new(audit_chain(scope), "#head")
+}
+
+/// The place that a record's key names; `None` for what is no record.
+pub(super) fn audit_place(sk: &str) -> Option<u64> {
+    sk.parse().ok().filter(|place| *place > 0 && format!("{place:020}") == sk)
 }
 
 /// All tenants, in the auth table.

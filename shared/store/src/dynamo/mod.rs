@@ -35,12 +35,15 @@ pub struct DynamoStore {
     client: aws_sdk_dynamodb::Client,
     tables: Arc<Tables>,
     meter: Arc<Meter>,
+    /// Held while an audit record is appended. A process that tests all of a tenant's integrations at once would contend
+    /// for one head with itself, and each append would cost several.
+    appending: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl DynamoStore {
     /// A store on these tables.
     pub fn new(client: aws_sdk_dynamodb::Client, tables: Tables) -> Self {
-        Self { client, tables: Arc::new(tables), meter: Arc::default() }
+        Self { client, tables: Arc::new(tables), meter: Arc::default(), appending: Arc::default() }
     }
 
     /// What its calls cost.

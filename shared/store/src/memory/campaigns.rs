@@ -7,7 +7,6 @@ use domain::{
     campaign::{Campaign, CampaignState},
     ids::{CampaignId, TenantId},
     tenant::TenantScope,
-    time::Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -18,15 +17,17 @@ impl Campaigns for MemoryStore {
         self.call("campaign", |state| Ok(state.campaigns.get(&(scope.tenant().clone(), id.clone())).cloned())).await
     }
 
-    async fn ensure_campaign(&self, scope: &TenantScope, id: &CampaignId, now: Timestamp) -> Result<Campaign> {
+    async fn ensure_campaign(&self, scope: &TenantScope, id: &CampaignId, launch: &AuditEntry) -> Result<Campaign> {
         self.call("ensure_campaign", |state| {
-            let campaign = state.campaigns.entry((scope.tenant().clone(), id.clone())).or_insert_with(|| Campaign {
-                id: id.clone(),
-                state: CampaignState::Active,
-                created_at: now,
-                updated_at: now,
-            });
-            Ok(campaign.clone())
+            let key = (scope.tenant().clone(), id.clone());
+            if let Some(campaign) = state.campaigns.get(&key) {
+                return Ok(campaign.clone());
+            }
+            let at = launch.at;
+            let campaign = Campaign { id: id.clone(), state: CampaignState::Active, created_at: at, updated_at: at };
+            state.campaigns.insert(key, campaign.clone());
+            state.append_audit(scope.tenant(), launch);
+            Ok(campaign)
         })
         .await
     }

@@ -4,9 +4,10 @@ use super::MemoryStore;
 use crate::{HeldFor, Integrations, Result, SealedSecret, StoreError};
 use domain::{
     audit::AuditEntry,
-    health::TestReport,
+    health::{HealthHour, HealthTally, TestReport, hour_of},
     ids::{IntegrationId, TenantId},
     integration::Integration,
+    principal::Principal,
     tenant::TenantScope,
     time::Timestamp,
 };
@@ -17,6 +18,8 @@ pub(super) struct Tables {
     integrations: BTreeMap<(TenantId, IntegrationId), Integration>,
     secrets: BTreeMap<(TenantId, IntegrationId, u32), SealedSecret>,
     health: BTreeMap<(TenantId, IntegrationId, Timestamp), TestReport>,
+    /// By the hour's beginning.
+    hours: BTreeMap<(TenantId, IntegrationId, Timestamp), HealthTally>,
 }
 
 fn key(scope: &TenantScope, id: &IntegrationId) -> (TenantId, IntegrationId) {
@@ -75,15 +78,26 @@ impl Integrations for MemoryStore {
         .await
     }
 
-    async fn record_test(&self, scope: &TenantScope, integration: &Integration, report: &TestReport) -> Result<()> {
+    async fn record_test(
+        &self,
+        scope: &TenantScope,
+        integration: &Integration,
+        report: &TestReport,
+        by: &Principal,
+    ) -> Result<()> {
         self.call("record_test", |state| {
             let (tenant, id) = key(scope, &integration.id);
             state.integrations.health.insert((tenant.clone(), id.clone(), report.at), report.clone());
+            let hour = (tenant.clone(), id.clone(), hour_of(report.at));
+            state.integrations.hours.entry(hour).or_default().count(report);
             let stored = state.integrations.integrations.get_mut(&(tenant, id));
             if let Some(stored) = stored.filter(|stored| {
                 stored.rev == integration.rev && stored.last_test.as_ref().is_none_or(|last| last.at <= report.at)
             }) {
-                stored.last_test = Some(report.clone());
+                let before = stored.last_test.replace(report.clone()).map(|last| last.status);
+                if let Some(audit) = AuditEntry::health_changed(by, &integration.id, before, report) {
+                    state.append_audit(scope.tenant(), &audit);
+                }
             }
             Ok(())
         })
@@ -102,6 +116,16 @@ impl Integrations for MemoryStore {
             let own = log
                 .filter(|((tenant, integration, at), _)| tenant == scope.tenant() && integration == id && *at >= since);
             Ok(own.map(|(_, report)| report.clone()).take(limit).collect())
+        })
+        .await
+    }
+
+    async fn health_hours(&self, scope: &TenantScope, id: &IntegrationId, since: Timestamp) -> Result<Vec<HealthHour>> {
+        self.call("health_hours", |state| {
+            let own = state.integrations.hours.iter().filter(|((tenant, integration, hour), _)| {
+                tenant == scope.tenant() && integration == id && *hour >= since
+            });
+            Ok(own.map(|((_, _, hour), tally)| HealthHour { hour: *hour, tally: tally.clone() }).collect())
         })
         .await
     }

@@ -14,6 +14,8 @@ mod integrations;
 mod rates;
 mod settings;
 
+pub use audit::Chain;
+
 use crate::{Page, Result, StoreError};
 use domain::{ids::TenantId, tenant::TenantScope, time::Timestamp};
 use std::{

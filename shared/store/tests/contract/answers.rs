@@ -117,22 +117,27 @@ async fn what_a_batch_did_not_read_is_read_again() {
 
 #[tokio::test(start_paused = true)]
 async fn only_the_audit_record_is_made_anew_when_somebody_was_faster() {
+    let head = || ok(json!({"Item": {"seq": {"N": "1"}, "hash": {"S": "0c"}}}));
     let empty = || ok(json!({"Items": []}));
     let (store, script) = scripted([
+        head(),
+        cancelled(&["ConditionalCheckFailed", "None"]),
+        head(),
         empty(),
-        cancelled(&["ConditionalCheckFailed"]),
-        empty(),
-        cancelled(&["TransactionConflict"]),
+        cancelled(&["TransactionConflict", "None"]),
+        head(),
         empty(),
         ok(json!({})),
     ]);
     store.append_audit(&acme(), &audit("something.happened")).await.unwrap();
-    assert_eq!(script.requests.lock().unwrap().len(), 6);
+    assert_eq!(script.requests.lock().unwrap().len(), 8);
 
-    let busy = (0..8).flat_map(|_| [empty(), cancelled(&["ConditionalCheckFailed"])]);
-    let (store, _) = scripted(busy);
+    let lost = || cancelled(&["None", "ConditionalCheckFailed"]);
+    let busy = [head(), lost()].into_iter().chain((0..11).flat_map(|_| [head(), empty(), lost()]));
+    let (store, script) = scripted(busy);
     let answer = store.append_audit(&acme(), &audit("something.happened")).await;
-    assert!(matches!(answer, Err(StoreError::Unavailable(_))));
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "nobody waits for ever");
+    assert_eq!(script.requests.lock().unwrap().len(), 35);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Requests, and the life of a bundle.
 
 use crate::fixtures::{
-    NOON, SENT, acme, bundle_of, cause, claimed, done, next, payload, request, scope, spring, stored_bundle,
+    NOON, SENT, acme, audit, bundle_of, cause, claimed, done, next, payload, request, scope, spring, stored_bundle,
     stored_single,
 };
 use domain::{
@@ -303,7 +303,7 @@ pub(crate) async fn a_release_stays_due_for_a_while(store: &impl Store) {
     use domain::campaign::CampaignState::{Active, Paused};
     let audit = crate::fixtures::audit("campaign.resumed");
     let held_for = HeldFor::Campaign(spring());
-    store.ensure_campaign(&acme(), &spring(), NOON).await.unwrap();
+    store.ensure_campaign(&acme(), &spring(), &audit).await.unwrap();
     store.set_campaign_state(&acme(), &spring(), Active, Paused, &audit).await.unwrap();
     assert_eq!(store.releases_due(NOON, 10).await, Ok(vec![]));
     store.set_campaign_state(&acme(), &spring(), Paused, Active, &audit).await.unwrap();
@@ -372,7 +372,7 @@ pub(crate) async fn tenants_never_meet(store: &impl Store) {
     assert_eq!(store.integration(&other, &integration.id).await, Ok(None));
     assert_eq!(store.integrations(&other).await, Ok(vec![]));
     assert_eq!(store.audit(&other, None, 10).await.unwrap().items, vec![]);
-    store.ensure_campaign(&acme(), &spring(), NOON).await.unwrap();
+    store.ensure_campaign(&acme(), &spring(), &audit("campaign.launched")).await.unwrap();
     assert_eq!(store.campaign(&other, &spring()).await, Ok(None));
     let rate = domain::rate::RateState { rev: 1, ..Default::default() };
     store.save_rate(&acme(), &integration.id, &rate).await.unwrap();

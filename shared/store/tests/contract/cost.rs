@@ -2,14 +2,18 @@
 
 use crate::{
     emulator,
-    fixtures::{NOON, SENT, acme, bundle_of, cause, claimed, done, next, payload, request, spring, stored_single},
+    fixtures::{
+        NOON, SENT, acme, audit, bundle_of, cause, claimed, done, integration, next, payload, report, request, spring,
+        stored_single,
+    },
 };
 use domain::{
     bundle::{BUNDLE_MAX, MemberResult},
+    health::HealthStatus,
     rate::RateState,
 };
 use std::collections::BTreeMap;
-use trunkline_store::{Bundles as _, Campaigns as _, ClaimError, Rates as _, Usage};
+use trunkline_store::{Bundles as _, Campaigns as _, ClaimError, Integrations as _, Rates as _, Usage};
 
 fn calls<const N: usize>(usage: &Usage, expected: [(&'static str, u64); N]) {
     assert_eq!(usage.calls, BTreeMap::from(expected));
@@ -86,6 +90,28 @@ async fn the_exception_is_one_transaction() {
 }
 
 #[tokio::test]
+async fn a_probe_is_three_writes_and_a_change_of_health_a_transaction() {
+    let store = emulator::store().await;
+    let meter = store.meter();
+    let first = integration(NOON);
+    store.save_integration(&acme(), &first, None, false, &audit("integration.created")).await.unwrap();
+    let tested = async |status, ms| {
+        let stored = store.integration(&acme(), &first.id).await.unwrap().unwrap();
+        meter.reset();
+        let by = domain::principal::Principal::System;
+        store.record_test(&acme(), &stored, &report(status, NOON.plus_ms(ms)), &by).await.unwrap();
+        meter.reset()
+    };
+    let changed = [("GetItem", 1), ("PutItem", 1), ("TransactWriteItems", 1), ("UpdateItem", 1)];
+    calls(&tested(HealthStatus::Ok, 1).await, changed);
+    let usage = tested(HealthStatus::Ok, 2).await;
+    calls(&usage, [("PutItem", 1), ("UpdateItem", 2)]);
+    // One each of the log, the roll-up and the integration, and the index entry that moves.
+    units(&usage, 0.0, 5.0);
+    calls(&tested(HealthStatus::Fail, 3).await, changed);
+}
+
+#[tokio::test]
 async fn what_is_asked_with_each_bundle_is_one_call() {
     let store = emulator::store().await;
     let meter = store.meter();
@@ -94,9 +120,9 @@ async fn what_is_asked_with_each_bundle_is_one_call() {
     let usage = meter.reset();
     calls(&usage, [("PutItem", 1)]);
     units(&usage, 0.0, 1.0);
-    store.ensure_campaign(&acme(), &spring(), NOON).await.unwrap();
+    store.ensure_campaign(&acme(), &spring(), &audit("campaign.launched")).await.unwrap();
     meter.reset();
-    store.ensure_campaign(&acme(), &spring(), NOON).await.unwrap();
+    store.ensure_campaign(&acme(), &spring(), &audit("campaign.launched")).await.unwrap();
     let usage = meter.reset();
     calls(&usage, [("GetItem", 1)]);
     units(&usage, 1.0, 0.0);

@@ -24,12 +24,17 @@ use trunkline_store::dynamo::{DynamoStore, Tables};
 
 /// A store on empty tables of its own.
 pub(crate) async fn store() -> DynamoStore {
+    opened().await.0
+}
+
+/// The same, with what it takes to lay hands on its table.
+pub(crate) async fn opened() -> (DynamoStore, Client, Tables) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let (client, run) = (client(endpoint()), std::process::id());
     let tables = Tables { tenant: format!("contract-{run}-{number}"), auth: format!("contract-{run}-{number}-auth") };
     create(&client, &tables).await;
-    DynamoStore::new(client, tables)
+    (DynamoStore::new(client.clone(), tables.clone()), client, tables)
 }
 
 fn client(endpoint: &str) -> Client {

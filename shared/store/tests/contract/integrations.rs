@@ -1,7 +1,12 @@
 //! Integrations, their secrets and their health.
 
 use crate::fixtures::{NOON, acme, audit, integration, report};
-use domain::{health::HealthStatus, integration::Integration};
+use domain::{
+    health::{HealthHour, HealthStatus, HealthTally, TestReport},
+    integration::Integration,
+    principal::Principal,
+};
+use futures::future::join_all;
 use trunkline_store::{HeldFor, SealedSecret, Store, StoreError};
 
 const MINUTE: i64 = 60_000;
@@ -69,7 +74,7 @@ pub(crate) async fn the_probe_schedule_follows_the_integration(store: &impl Stor
     let due = Ok(vec![(acme(), first.id.clone())]);
     assert_eq!(store.probes_due(NOON.plus_ms(-1), 10).await, Ok(vec![]));
     assert_eq!(store.probes_due(NOON, 10).await, due, "never tested: at once");
-    store.record_test(&acme(), &first, &report(HealthStatus::Ok, NOON)).await.unwrap();
+    store.record_test(&acme(), &first, &report(HealthStatus::Ok, NOON), &Principal::Operator).await.unwrap();
     let next = NOON.plus_ms(15 * MINUTE);
     assert_eq!(store.probes_due(next.plus_ms(-1), 10).await, Ok(vec![]));
     assert_eq!(store.probes_due(next, 10).await, due);
@@ -79,7 +84,10 @@ pub(crate) async fn the_probe_schedule_follows_the_integration(store: &impl Stor
     let disabled = changed(&tested, |next| next.enabled = false);
     save(store, &disabled).await.unwrap();
     assert_eq!(store.probes_due(next, 10).await, Ok(vec![]));
-    store.record_test(&acme(), &disabled, &report(HealthStatus::Fail, NOON.plus_ms(MINUTE))).await.unwrap();
+    store
+        .record_test(&acme(), &disabled, &report(HealthStatus::Fail, NOON.plus_ms(MINUTE)), &Principal::Operator)
+        .await
+        .unwrap();
     assert_eq!(store.probes_due(next.plus_ms(MINUTE), 10).await, Ok(vec![]), "a test by hand starts no schedule");
     let stored = store.integration(&acme(), &first.id).await.unwrap().unwrap();
     assert_eq!(stored.last_test.map(|test| test.status), Some(HealthStatus::Fail));
@@ -90,17 +98,75 @@ pub(crate) async fn a_test_of_older_settings_is_only_logged(store: &impl Store) 
     save(store, &first).await.unwrap();
     let second = changed(&first, |next| next.priority = 1);
     save(store, &second).await.unwrap();
-    store.record_test(&acme(), &first, &report(HealthStatus::Fail, NOON)).await.unwrap();
+    store.record_test(&acme(), &first, &report(HealthStatus::Fail, NOON), &Principal::Operator).await.unwrap();
     assert_eq!(store.integration(&acme(), &first.id).await, Ok(Some(second.clone())));
     let newer = report(HealthStatus::Ok, NOON.plus_ms(2));
-    store.record_test(&acme(), &second, &newer).await.unwrap();
-    store.record_test(&acme(), &second, &report(HealthStatus::Fail, NOON.plus_ms(1))).await.unwrap();
+    store.record_test(&acme(), &second, &newer, &Principal::Operator).await.unwrap();
+    store
+        .record_test(&acme(), &second, &report(HealthStatus::Fail, NOON.plus_ms(1)), &Principal::Operator)
+        .await
+        .unwrap();
     let stored = store.integration(&acme(), &first.id).await.unwrap().unwrap();
     assert_eq!(stored.last_test, Some(newer), "an older test does not replace a newer one");
     assert_eq!(store.health_log(&acme(), &first.id, NOON, 10).await.unwrap().len(), 3);
     let unknown = integration(NOON);
-    assert_eq!(store.record_test(&acme(), &unknown, &report(HealthStatus::Ok, NOON)).await, Ok(()));
+    assert_eq!(
+        store.record_test(&acme(), &unknown, &report(HealthStatus::Ok, NOON), &Principal::Operator).await,
+        Ok(())
+    );
     assert_eq!(store.integration(&acme(), &unknown.id).await, Ok(None));
+}
+
+/// The changes of health that are in the audit trail: who and what.
+async fn remembered(store: &impl Store) -> Vec<(String, String)> {
+    let records = store.audit(&acme(), None, 200).await.unwrap().items;
+    let changes = records.into_iter().filter(|record| record.action == "integration.health_changed");
+    changes.map(|record| (record.principal, record.detail)).collect()
+}
+
+pub(crate) async fn a_change_of_health_is_remembered(store: &impl Store) {
+    let first = integration(NOON);
+    save(store, &first).await.unwrap();
+    let results = [HealthStatus::Ok, HealthStatus::Ok, HealthStatus::Fail, HealthStatus::Fail, HealthStatus::Warn];
+    let mut seen = first.clone();
+    for (minute, status) in (0..).zip(results) {
+        let by = if status == HealthStatus::Warn { Principal::System } else { Principal::Operator };
+        store.record_test(&acme(), &seen, &report(status, NOON.plus_ms(minute * MINUTE)), &by).await.unwrap();
+        // Every other test knows only what was there before the last.
+        if minute % 2 == 1 {
+            seen = store.integration(&acme(), &first.id).await.unwrap().unwrap();
+        }
+    }
+    let expected =
+        [("operator", "untested -> ok (ok)"), ("operator", "ok -> fail (ok)"), ("system", "fail -> warn (ok)")];
+    assert_eq!(remembered(store).await, expected.map(|(who, what)| (who.to_owned(), what.to_owned())));
+    let stored = store.integration(&acme(), &first.id).await.unwrap().unwrap();
+    assert_eq!(stored.last_test.map(|test| test.status), Some(HealthStatus::Warn));
+    assert_eq!(store.health_log(&acme(), &first.id, NOON, 10).await.unwrap().len(), 5);
+
+    // What tells nothing of the saved settings changes nothing.
+    let late = report(HealthStatus::Fail, NOON);
+    store.record_test(&acme(), &seen, &late, &Principal::System).await.unwrap();
+    let older = Integration { rev: 0, ..seen.clone() };
+    let newer = report(HealthStatus::Fail, NOON.plus_ms(60 * MINUTE));
+    store.record_test(&acme(), &older, &newer, &Principal::System).await.unwrap();
+    assert_eq!(remembered(store).await.len(), 3);
+}
+
+pub(crate) async fn of_concurrent_tests_one_changes_the_status(store: &impl Store) {
+    let (first, scope) = (integration(NOON), acme());
+    save(store, &first).await.unwrap();
+    let others: Vec<_> = (0..30).map(|_| integration(NOON)).collect();
+    for other in &others {
+        save(store, other).await.unwrap();
+    }
+    let failed = report(HealthStatus::Fail, NOON);
+    let all = join_all((0..4).map(|_| store.record_test(&scope, &first, &failed, &Principal::System))).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+    assert_eq!(remembered(store).await.len(), 1);
+    let all = join_all(others.iter().map(|it| store.record_test(&scope, it, &failed, &Principal::System))).await;
+    assert!(all.iter().all(Result::is_ok), "all of a tenant's at once: {all:?}");
+    assert_eq!(remembered(store).await.len(), 31);
 }
 
 pub(crate) async fn the_health_log_is_newest_first(store: &impl Store) {
@@ -109,8 +175,8 @@ pub(crate) async fn the_health_log_is_newest_first(store: &impl Store) {
     let days = [0, 12, 1, 30];
     for day in days {
         let at = NOON.plus_ms(day * 24 * 60 * MINUTE);
-        store.record_test(&acme(), &first, &report(HealthStatus::Warn, at)).await.unwrap();
-        store.record_test(&acme(), &other, &report(HealthStatus::Fail, at)).await.unwrap();
+        store.record_test(&acme(), &first, &report(HealthStatus::Warn, at), &Principal::Operator).await.unwrap();
+        store.record_test(&acme(), &other, &report(HealthStatus::Fail, at), &Principal::Operator).await.unwrap();
     }
     let log = async |since, limit| {
         let log = store.health_log(&acme(), &first.id, since, limit).await.unwrap();
@@ -119,6 +185,34 @@ pub(crate) async fn the_health_log_is_newest_first(store: &impl Store) {
     assert_eq!(log(NOON, 10).await, [30, 12, 1, 0]);
     assert_eq!(log(NOON.plus_ms(1), 10).await, [30, 12, 1]);
     assert_eq!(log(NOON, 2).await, [30, 12]);
+}
+
+pub(crate) async fn tests_are_rolled_up_by_the_hour(store: &impl Store) {
+    let (first, other) = (integration(NOON), integration(NOON));
+    let test = async |integration: &Integration, minute: i64, status, latency_ms| {
+        let report = TestReport { latency_ms, ..report(status, NOON.plus_ms(minute * MINUTE)) };
+        store.record_test(&acme(), integration, &report, &Principal::System).await.unwrap();
+        report
+    };
+    assert_eq!(store.health_hours(&acme(), &first.id, NOON).await, Ok(vec![]));
+    let noon = [
+        test(&first, 0, HealthStatus::Ok, 0).await,
+        test(&first, 1, HealthStatus::Warn, 4_000).await,
+        test(&first, 59, HealthStatus::Fail, 9_000).await,
+    ];
+    let two = [test(&first, 120, HealthStatus::Ok, 60_000).await, test(&first, 121, HealthStatus::Ok, 80).await];
+    test(&other, 1, HealthStatus::Fail, 1).await;
+    let hour = |hour: i64, reports: &[TestReport]| {
+        let mut tally = HealthTally::default();
+        for report in reports {
+            tally.count(report);
+        }
+        HealthHour { hour: NOON.plus_ms(hour * 60 * MINUTE), tally }
+    };
+    let all = [hour(0, &noon), hour(2, &two)];
+    assert_eq!(store.health_hours(&acme(), &first.id, NOON).await.unwrap(), all);
+    assert_eq!(store.health_hours(&acme(), &first.id, NOON.plus_ms(1)).await.unwrap(), all[1..]);
+    assert_eq!(store.health_hours(&crate::fixtures::scope("other"), &first.id, NOON).await, Ok(vec![]));
 }
 
 pub(crate) async fn enabling_asks_for_a_release(store: &impl Store) {

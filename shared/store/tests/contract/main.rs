@@ -5,6 +5,7 @@
 
 mod access;
 mod answers;
+mod audit;
 mod bundles;
 mod campaigns;
 mod cost;
@@ -66,6 +67,7 @@ contract! {
         a_made_up_cursor_is_refused;
     campaigns:
         a_campaign_comes_to_be_once
+        a_launch_is_remembered_once
         a_switch_works_only_from_the_state_it_was_seen_in
         leaving_a_pause_asks_for_a_release
         campaigns_come_in_order_of_their_ids
@@ -76,7 +78,10 @@ contract! {
         secrets_are_kept_by_version
         the_probe_schedule_follows_the_integration
         a_test_of_older_settings_is_only_logged
+        a_change_of_health_is_remembered
+        of_concurrent_tests_one_changes_the_status
         the_health_log_is_newest_first
+        tests_are_rolled_up_by_the_hour
         enabling_asks_for_a_release;
     settings:
         templates_keep_every_version
@@ -84,6 +89,10 @@ contract! {
         settings_have_a_revision
         the_audit_chain_is_continuous_under_concurrency
         audit_records_come_page_by_page;
+    audit:
+        an_untouched_chain_is_whole
+        a_chain_is_checked_in_parts
+        a_chain_is_whole_while_it_grows;
     access:
         a_tenant_is_created_once
         tenants_come_in_order_of_their_ids

@@ -1,0 +1,54 @@
+//! Where the providers are.
+
+/// `SendGrid`'s API for accounts and subusers without a region.
+pub(crate) const SENDGRID: &str = "https://api.sendgrid.com";
+/// `SendGrid`'s API for subusers of the EU region ("Create Subuser", base URLs).
+pub(crate) const SENDGRID_EU: &str = "https://api.eu.sendgrid.com";
+const POSTMARK: &str = "https://api.postmarkapp.com";
+const SLACK: &str = "https://slack.com/api";
+
+/// The providers' base URLs, a setting of the deployment: a test puts a double there. None has a slash at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// `SendGrid`'s API. The EU region is served from here too as soon as this is not the real address.
+    pub sendgrid_api: String,
+    /// Postmark's API.
+    pub postmark_api: String,
+    /// Slack's Web API.
+    pub slack_api: String,
+}
+
+impl Endpoints {
+    /// Reads the base URLs from variables, e.g. `Endpoints::from_vars(env::optional)`. One that is absent is the real
+    /// provider's.
+    pub fn from_vars(read: impl Fn(&str) -> Option<String>) -> Self {
+        let url = |name, real: &str| {
+            let url = read(name);
+            url.as_deref().unwrap_or(real).trim_end_matches('/').to_owned()
+        };
+        Self {
+            sendgrid_api: url("SENDGRID_API_URL", SENDGRID),
+            postmark_api: url("POSTMARK_API_URL", POSTMARK),
+            slack_api: url("SLACK_API_URL", SLACK),
+        }
+    }
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self::from_vars(|_| None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_deployment_does_not_name_is_the_real_provider() {
+        let read = |name: &str| (name == "POSTMARK_API_URL").then(|| "http://127.0.0.1:1/postmark/".to_owned());
+        let endpoints = Endpoints::from_vars(read);
+        assert_eq!(endpoints.postmark_api, "http://127.0.0.1:1/postmark");
+        assert_eq!(Endpoints { postmark_api: POSTMARK.to_owned(), ..endpoints }, Endpoints::default());
+    }
+}
