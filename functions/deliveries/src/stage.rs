@@ -9,10 +9,9 @@ use domain::{
     channel::{Channel, OnUnknown, Provider},
     failure::{Failure, FailureKind},
     ids::{CampaignId, DeliveryId, IntegrationId, RequestId},
-    integration::{Config, Integration},
+    integration::Integration,
     message::{Content, Message as Text},
     principal::Principal,
-    rate::Limits,
     retry::RetryPolicy,
     tenant::TenantScope,
     time::{Clock, HOUR_MS, ManualClock, Timestamp},
@@ -117,23 +116,8 @@ impl Stage {
         let now = self.clock.now();
         let integration = Integration {
             id: self.integration.clone(),
-            provider: Provider::Smtp,
-            name: "Mail".into(),
-            config: Config::new(),
-            masks: BTreeMap::new(),
-            secret_version: 0,
-            enabled: true,
-            priority: 0,
-            limits: Limits::default(),
-            retry_policy: RetryPolicy::Exponential,
             on_unknown: OnUnknown::Hold,
-            probe_interval_minutes: 5,
-            last_test: None,
-            created_at: now,
-            updated_at: now,
-            updated_by: Principal::System,
-            rev: 1,
-            deleted_at: None,
+            ..testing::integration(Provider::Smtp)
         };
         let audit = AuditEntry {
             principal: Principal::System,

@@ -6,24 +6,15 @@ use axum::{
     http::{Method, Request, header},
 };
 use domain::{
-    audit::AuditEntry,
-    campaign::CampaignState,
-    channel::{OnUnknown, Provider},
-    health::TestReport,
-    ids::{CampaignId, IntegrationId},
-    integration::Integration,
-    principal::Principal,
-    rate::Limits,
-    retry::RetryPolicy,
-    tenant::TenantScope,
-    time::ManualClock,
+    audit::AuditEntry, campaign::CampaignState, channel::Provider, health::TestReport, ids::CampaignId,
+    integration::Integration, principal::Principal, tenant::TenantScope, time::ManualClock,
 };
 use hub::open_campaigns::OpenCampaigns;
 use runtime::{
     http::App,
     lazy::Lazy,
     queue::{Fault, MemoryQueues},
-    testing::{Answered, START, call, key_of, send},
+    testing::{Answered, START, call, integration, key_of, send},
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
@@ -57,24 +48,9 @@ async fn stage() -> Stage {
     let queues = Arc::new(MemoryQueues::default());
     let config = json!({"host": "mail.example.com", "from_address": "no-reply@example.com"});
     let integration = Integration {
-        id: IntegrationId::generate(),
-        provider: Provider::Smtp,
-        name: "Company mail".into(),
         config: config.as_object().unwrap().clone(),
-        masks: std::collections::BTreeMap::default(),
-        secret_version: 0,
-        enabled: true,
-        priority: 100,
-        limits: Limits::default(),
-        retry_policy: RetryPolicy::Exponential,
-        on_unknown: OnUnknown::Retry,
-        probe_interval_minutes: 5,
         last_test: Some(TestReport::passed("ready", 20, START)),
-        created_at: START,
-        updated_at: START,
-        updated_by: Principal::System,
-        rev: 1,
-        deleted_at: None,
+        ..integration(Provider::Smtp)
     };
     store.save_integration(&acme(), &integration, None, false, &audit()).await.unwrap();
     let hub = Hub {

@@ -5,20 +5,18 @@ use domain::{
     audit::AuditEntry,
     bundle::{Bundle, BundleId, BundleState, Envelope, Payload, Recipient},
     campaign::CampaignState,
-    channel::{Channel, OnUnknown, Provider},
+    channel::{Channel, Provider},
     ids::{CampaignId, IntegrationId, RequestId},
-    integration::{Config, Integration},
+    integration::Integration,
     message::{Content, Message as Text},
     principal::Principal,
-    rate::Limits,
-    retry::RetryPolicy,
     tenant::TenantScope,
     time::{Clock, HOUR_MS, ManualClock, Timestamp},
 };
 use runtime::{
     lazy::Lazy,
     queue::{BundleMessage, MemoryQueues, Message},
-    testing::START,
+    testing::{START, integration},
 };
 use std::{collections::BTreeMap, sync::Arc};
 use store::{Bundles, Campaigns, Claimed, HeldFor, Integrations, Request, memory::MemoryStore};
@@ -177,27 +175,7 @@ impl Stage {
 
     /// Saves the integration as enabled, with the release marker that goes with it.
     pub(crate) async fn enable_integration(&self) {
-        let now = self.clock.now();
-        let integration = Integration {
-            id: self.integration.clone(),
-            provider: Provider::Smtp,
-            name: "Mail".into(),
-            config: Config::new(),
-            masks: BTreeMap::new(),
-            secret_version: 0,
-            enabled: true,
-            priority: 0,
-            limits: Limits::default(),
-            retry_policy: RetryPolicy::Exponential,
-            on_unknown: OnUnknown::Retry,
-            probe_interval_minutes: 5,
-            last_test: None,
-            created_at: now,
-            updated_at: now,
-            updated_by: Principal::System,
-            rev: 1,
-            deleted_at: None,
-        };
+        let integration = Integration { id: self.integration.clone(), ..integration(Provider::Smtp) };
         self.store.save_integration(&self.scope, &integration, None, true, &self.audit()).await.unwrap();
     }
 

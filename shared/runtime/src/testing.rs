@@ -11,10 +11,20 @@ use axum::{
     body::Body,
     http::{Method, Request, header},
 };
-use domain::{ids::KeyId, secret::Secret, time::Timestamp};
+use domain::{
+    channel::{OnUnknown, Provider},
+    ids::{IntegrationId, KeyId},
+    integration::{Config, Integration},
+    principal::Principal,
+    rate::Limits,
+    retry::RetryPolicy,
+    secret::Secret,
+    time::Timestamp,
+};
 use lambda_http::request::RequestContext;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::{
     Mutex, PoisonError,
     atomic::{AtomicU32, Ordering},
@@ -34,7 +44,7 @@ pub struct Answered {
     /// The body: parsed where it is JSON, as text where it is not, null where it is empty.
     pub body: Value,
     /// All headers, by name.
-    pub headers: std::collections::BTreeMap<String, String>,
+    pub headers: BTreeMap<String, String>,
 }
 
 /// A context as the authorizer makes it for a key of `tenant` with these grants (separated by spaces).
@@ -72,7 +82,7 @@ pub async fn send(app: &App, context: &Context, mut request: Request<Body>) -> A
     request.extensions_mut().insert(RequestContext::ApiGatewayV2(gateway));
     let response = app.answer(request, REQUEST_ID).await;
     let text = String::from_utf8_lossy(response.body()).into_owned();
-    let headers: std::collections::BTreeMap<_, _> = response
+    let headers: BTreeMap<_, _> = response
         .headers()
         .iter()
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
@@ -86,12 +96,7 @@ pub async fn send(app: &App, context: &Context, mut request: Request<Body>) -> A
 }
 
 fn refused() -> Answered {
-    Answered {
-        status: 0,
-        content_type: String::new(),
-        body: "not a request".into(),
-        headers: std::collections::BTreeMap::new(),
-    }
+    Answered { status: 0, content_type: String::new(), body: "not a request".into(), headers: BTreeMap::new() }
 }
 
 /// A key service in memory with real encryption, which can be made to fail and counts its calls.
@@ -194,3 +199,28 @@ impl SecretSource for &MemorySecret {
 
 /// The moment at which tests begin: 2025-11-20T12:00:00Z.
 pub const START: Timestamp = Timestamp(1_763_640_000_000);
+
+/// An integration as it was just made: enabled, without settings, secrets, limits or tests.
+#[must_use]
+pub fn integration(provider: Provider) -> Integration {
+    Integration {
+        id: IntegrationId::generate(),
+        provider,
+        name: "Under test".into(),
+        config: Config::new(),
+        masks: BTreeMap::new(),
+        secret_version: 0,
+        enabled: true,
+        priority: 100,
+        limits: Limits::default(),
+        retry_policy: RetryPolicy::Exponential,
+        on_unknown: OnUnknown::Retry,
+        probe_interval_minutes: 5,
+        last_test: None,
+        created_at: START,
+        updated_at: START,
+        updated_by: Principal::System,
+        rev: 1,
+        deleted_at: None,
+    }
+}

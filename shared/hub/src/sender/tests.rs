@@ -6,11 +6,9 @@ use domain::{
     audit::AuditEntry,
     bundle::{BundleId, BundleState, DeliveryStatus},
     channel::{Channel, Provider},
-    integration::Config,
     message::{Content, Message},
     principal::Principal,
     rate::Limits,
-    retry::RetryPolicy,
     time::MINUTE_MS,
 };
 use runtime::queue::{MemoryQueues, Message as _, Queue};
@@ -112,26 +110,7 @@ impl Stage {
         let store = Lazy::ready(MemoryStore::default());
         let queues = Arc::new(MemoryQueues::default());
         let provider = Arc::new(Scripted { clock: Mutex::new(Some(Arc::clone(&clock))), ..Scripted::default() });
-        let mut integration = Integration {
-            id: IntegrationId::generate(),
-            provider: Provider::Slack,
-            name: "Slack".into(),
-            config: Config::new(),
-            masks: BTreeMap::new(),
-            secret_version: 0,
-            enabled: true,
-            priority: 0,
-            limits: Limits::default(),
-            retry_policy: RetryPolicy::Exponential,
-            on_unknown: OnUnknown::Retry,
-            probe_interval_minutes: 5,
-            last_test: None,
-            created_at: NOON,
-            updated_at: NOON,
-            updated_by: Principal::System,
-            rev: 1,
-            deleted_at: None,
-        };
+        let mut integration = runtime::testing::integration(Provider::Slack);
         adjust(&mut integration);
         let scope = acme();
         store.save_integration(&scope, &integration, None, false, &audit()).await.unwrap();
