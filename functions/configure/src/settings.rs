@@ -38,6 +38,8 @@ async fn apply<P: Place>(hub: &Hub<P>, caller: &Caller, patch: &SettingsPatch) -
         let lists = [
             ("sandbox.email", &sandbox.email, &mut next.sandbox.email),
             ("sandbox.slack", &sandbox.slack, &mut next.sandbox.slack),
+            ("sandbox.teams", &sandbox.teams, &mut next.sandbox.teams),
+            ("sandbox.m365", &sandbox.m365, &mut next.sandbox.m365),
         ];
         for (field, new, old) in lists {
             if let Some(new) = new.as_ref().filter(|new| *new != old) {

@@ -227,7 +227,7 @@ async fn sandbox_sends_to_the_test_recipients_in_turn_and_says_so() {
     let settings = domain::settings::TenantSettings {
         sandbox: domain::settings::SandboxRecipients {
             email: vec!["qa1@example.com".into(), "qa2@example.com".into()],
-            slack: vec![],
+            ..domain::settings::SandboxRecipients::default()
         },
         rev: 1,
     };

@@ -1,7 +1,7 @@
 //! Integrations: what is configured, and how it does.
 
 use domain::{
-    channel::{Channel, OnUnknown, Provider},
+    channel::{Kind, OnUnknown, Provider},
     failure::explain,
     health::{HealthFigures, HealthStatus, TestReport},
     ids::IntegrationId,
@@ -26,7 +26,7 @@ pub type SecretValues = BTreeMap<String, String>;
 pub struct IntegrationCreate {
     /// The channel; may be left out, because the provider decides it.
     #[schema(value_type = Option<String>, example = "email")]
-    pub kind: Option<Channel>,
+    pub kind: Option<Kind>,
     /// Who carries the messages, see `GET /catalog`.
     #[schema(value_type = String, example = "smtp")]
     pub provider: Provider,
@@ -136,7 +136,7 @@ pub struct IntegrationView {
     pub id: IntegrationId,
     /// The channel.
     #[schema(value_type = String, example = "email")]
-    pub kind: Channel,
+    pub kind: Kind,
     /// Who carries the messages.
     #[schema(value_type = String, example = "smtp")]
     pub provider: Provider,
@@ -179,7 +179,7 @@ pub struct IntegrationView {
 impl From<Integration> for IntegrationView {
     fn from(integration: Integration) -> Self {
         Self {
-            kind: integration.channel(),
+            kind: integration.kind(),
             id: integration.id,
             provider: integration.provider,
             name: integration.name,
@@ -290,7 +290,7 @@ pub struct AlertView {
     pub name: String,
     /// Its channel.
     #[schema(value_type = String)]
-    pub kind: Channel,
+    pub kind: Kind,
     /// What its newest test found.
     pub test: TestView,
     /// What this means for campaigns, in English.

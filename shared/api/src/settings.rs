@@ -23,6 +23,10 @@ pub struct SandboxPatch {
     pub email: Option<Vec<String>>,
     /// Slack channel or member ids, at most 20; `default` is the channel of the integration itself.
     pub slack: Option<Vec<String>>,
+    /// `default`, the Teams channel that the integration posts to.
+    pub teams: Option<Vec<String>>,
+    /// Sign-in names of Microsoft 365 users who may be targets of a trial, at most 20.
+    pub m365: Option<Vec<String>>,
 }
 
 /// The recipients of sandbox campaigns.
@@ -32,6 +36,10 @@ pub struct SandboxBody {
     pub email: Vec<String>,
     /// Slack channel or member ids.
     pub slack: Vec<String>,
+    /// `default`, the Teams channel that the integration posts to.
+    pub teams: Vec<String>,
+    /// Sign-in names of Microsoft 365 users who may be targets of a trial.
+    pub m365: Vec<String>,
 }
 
 /// The settings as shown.
@@ -45,7 +53,7 @@ pub struct SettingsView {
 
 impl From<TenantSettings> for SettingsView {
     fn from(settings: TenantSettings) -> Self {
-        let SandboxRecipients { email, slack } = settings.sandbox;
-        Self { sandbox: SandboxBody { email, slack }, rev: settings.rev }
+        let SandboxRecipients { email, slack, teams, m365 } = settings.sandbox;
+        Self { sandbox: SandboxBody { email, slack, teams, m365 }, rev: settings.rev }
     }
 }

@@ -11,11 +11,15 @@ pub enum Channel {
     Email,
     /// Slack messages, to a channel or a person.
     Slack,
+    /// Messages in a Microsoft Teams channel or chat.
+    Teams,
+    /// Phishing simulations that Microsoft 365 runs.
+    M365,
 }
 
 impl Channel {
     /// Every channel.
-    pub const ALL: [Self; 2] = [Self::Email, Self::Slack];
+    pub const ALL: [Self; 4] = [Self::Email, Self::Slack, Self::Teams, Self::M365];
 
     /// The name in the API, in events and in settings.
     #[must_use]
@@ -23,7 +27,16 @@ impl Channel {
         match self {
             Self::Email => "email",
             Self::Slack => "slack",
+            Self::Teams => "teams",
+            Self::M365 => "m365",
         }
+    }
+
+    /// Whether an address means the same recipient whichever integration of the channel sends to it. Only then may
+    /// another integration take over: a Slack member id is known in its own workspace alone.
+    #[must_use]
+    pub const fn addresses_are_universal(self) -> bool {
+        matches!(self, Self::Email)
     }
 }
 
@@ -41,7 +54,55 @@ impl FromStr for Channel {
     }
 }
 
-/// Who carries the message.
+/// What an integration is for: a channel, or another service of a tenant's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Sends e-mail.
+    Email,
+    /// Sends Slack messages.
+    Slack,
+    /// Sends Teams messages.
+    Teams,
+    /// Runs phishing simulations.
+    M365,
+    /// Signs the tenant's users in.
+    Entra,
+}
+
+impl Kind {
+    /// The name in the API, in events and in settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Slack => "slack",
+            Self::Teams => "teams",
+            Self::M365 => "m365",
+            Self::Entra => "entra",
+        }
+    }
+
+    /// The channel that it serves, if it delivers.
+    #[must_use]
+    pub const fn channel(self) -> Option<Channel> {
+        match self {
+            Self::Email => Some(Channel::Email),
+            Self::Slack => Some(Channel::Slack),
+            Self::Teams => Some(Channel::Teams),
+            Self::M365 => Some(Channel::M365),
+            Self::Entra => None,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The service behind an integration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provider {
@@ -51,13 +112,22 @@ pub enum Provider {
     Sendgrid,
     /// Postmark's e-mail API.
     Postmark,
+    /// Amazon SES, API version 2, in an AWS account of the tenant's.
+    Ses,
     /// Slack: incoming webhook or bot token.
     Slack,
+    /// Microsoft Teams: a Workflows webhook.
+    Teams,
+    /// Attack simulation training of Microsoft 365, through Microsoft Graph.
+    M365,
+    /// Sign-in by Microsoft Entra ID, or another provider of OpenID Connect.
+    Entra,
 }
 
 impl Provider {
     /// Every provider.
-    pub const ALL: [Self; 4] = [Self::Smtp, Self::Sendgrid, Self::Postmark, Self::Slack];
+    pub const ALL: [Self; 8] =
+        [Self::Smtp, Self::Sendgrid, Self::Postmark, Self::Ses, Self::Slack, Self::Teams, Self::M365, Self::Entra];
 
     /// The name in the API, in events and in settings.
     #[must_use]
@@ -66,26 +136,38 @@ impl Provider {
             Self::Smtp => "smtp",
             Self::Sendgrid => "sendgrid",
             Self::Postmark => "postmark",
+            Self::Ses => "ses",
             Self::Slack => "slack",
+            Self::Teams => "teams",
+            Self::M365 => "m365",
+            Self::Entra => "entra",
         }
     }
 
-    /// The channel this provider serves.
+    /// What its integrations are for.
     #[must_use]
-    pub const fn channel(self) -> Channel {
+    pub const fn kind(self) -> Kind {
         match self {
-            Self::Smtp | Self::Sendgrid | Self::Postmark => Channel::Email,
-            Self::Slack => Channel::Slack,
+            Self::Smtp | Self::Sendgrid | Self::Postmark | Self::Ses => Kind::Email,
+            Self::Slack => Kind::Slack,
+            Self::Teams => Kind::Teams,
+            Self::M365 => Kind::M365,
+            Self::Entra => Kind::Entra,
         }
+    }
+
+    /// The channel this provider serves, if it delivers.
+    #[must_use]
+    pub const fn channel(self) -> Option<Channel> {
+        self.kind().channel()
     }
 
     /// What may be done when the outcome of a send is unknown.
     #[must_use]
     pub const fn class(self) -> ProviderClass {
         match self {
-            // SendGrid and Postmark keep our delivery's id and could be asked for it. Nobody asks yet, so for now they
-            // are as blind as the others.
-            Self::Smtp | Self::Sendgrid | Self::Postmark | Self::Slack => ProviderClass::Blind,
+            Self::Sendgrid | Self::Postmark | Self::M365 => ProviderClass::Queryable,
+            Self::Smtp | Self::Ses | Self::Slack | Self::Teams | Self::Entra => ProviderClass::Blind,
         }
     }
 }

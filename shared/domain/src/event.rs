@@ -94,7 +94,7 @@ pub fn of_integration(tenant: &TenantId, old: Option<&Integration>, new: &Integr
     let mut events = Vec::new();
     let common = json!({
         "integration_id": new.id,
-        "channel": new.channel(),
+        "channel": new.kind(),
         "provider": new.provider,
         "name": new.name,
     });

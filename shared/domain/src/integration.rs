@@ -1,7 +1,7 @@
 //! One configured connection of a tenant.
 
 use crate::{
-    channel::{Channel, OnUnknown, Provider},
+    channel::{Channel, Kind, OnUnknown, Provider},
     health::TestReport,
     ids::IntegrationId,
     principal::Principal,
@@ -63,9 +63,15 @@ pub struct Integration {
 }
 
 impl Integration {
-    /// The channel it serves.
+    /// What it is for.
     #[must_use]
-    pub const fn channel(&self) -> Channel {
+    pub const fn kind(&self) -> Kind {
+        self.provider.kind()
+    }
+
+    /// The channel it serves, if it delivers.
+    #[must_use]
+    pub const fn channel(&self) -> Option<Channel> {
         self.provider.channel()
     }
 
@@ -90,6 +96,6 @@ impl Integration {
 pub fn preferred(integrations: &[Integration], channel: Channel) -> Option<&Integration> {
     integrations
         .iter()
-        .filter(|integration| integration.channel() == channel && integration.usable())
+        .filter(|integration| integration.channel() == Some(channel) && integration.usable())
         .min_by_key(|integration| (integration.priority, integration.created_at, integration.id.clone()))
 }

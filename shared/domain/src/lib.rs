@@ -11,6 +11,7 @@ pub mod channel;
 pub mod digest;
 pub mod event;
 pub mod failure;
+pub mod feedback;
 pub mod health;
 pub mod ids;
 pub mod integration;

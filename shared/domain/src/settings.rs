@@ -20,6 +20,10 @@ pub struct SandboxRecipients {
     pub email: Vec<String>,
     /// Slack channel or member ids.
     pub slack: Vec<String>,
+    /// `default`, for the Teams channel that an integration posts to.
+    pub teams: Vec<String>,
+    /// Sign-in names of Microsoft 365 users who may be targets of a trial.
+    pub m365: Vec<String>,
 }
 
 impl SandboxRecipients {
@@ -29,6 +33,8 @@ impl SandboxRecipients {
         match channel {
             crate::channel::Channel::Email => &self.email,
             crate::channel::Channel::Slack => &self.slack,
+            crate::channel::Channel::Teams => &self.teams,
+            crate::channel::Channel::M365 => &self.m365,
         }
     }
 }

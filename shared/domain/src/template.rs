@@ -183,7 +183,7 @@ impl<'a> Parts<'a> {
             source.map(|source| Text::compile(part, markup, source)).transpose()
         };
         let text_markup = match channel {
-            Channel::Email => Markup::Plain,
+            Channel::Email | Channel::Teams | Channel::M365 => Markup::Plain,
             Channel::Slack => Markup::Mrkdwn,
         };
         Ok(Compiled {

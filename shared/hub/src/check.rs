@@ -84,10 +84,10 @@ async fn find_integration(
 ) -> Result<Option<Integration>, StoreError> {
     if let Some(id) = plan.integration_id {
         let found = store.integration(scope, id).await?;
-        return Ok(found.filter(|it| it.deleted_at.is_none() && it.channel() == plan.channel));
+        return Ok(found.filter(|it| it.deleted_at.is_none() && it.channel() == Some(plan.channel)));
     }
     let all = store.integrations(scope).await?;
-    let any = || all.iter().find(|it| it.channel() == plan.channel);
+    let any = || all.iter().find(|it| it.channel() == Some(plan.channel));
     Ok(preferred(&all, plan.channel).or_else(any).cloned())
 }
 

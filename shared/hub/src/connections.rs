@@ -14,7 +14,7 @@ use domain::{
     time::{Clock, MINUTE_MS, Timestamp},
 };
 use guard::Guard;
-use providers::{Connect, Connection, Endpoints, Outgoing};
+use providers::{Carry, Connect, Connection, Endpoints, Found, Outgoing};
 use runtime::{
     lazy::Lazy,
     vault::{Kms, Vault, VaultError},
@@ -107,7 +107,7 @@ impl<S: Integrations, K: Kms, L: Connect> Connections<S, K, L> {
     }
 }
 
-impl<S: Integrations, K: Kms, L: Connect> Lines for Connections<S, K, L> {
+impl<S: Integrations, K: Kms, L: Carry> Lines for Connections<S, K, L> {
     type Line = L;
 
     async fn open(&self, scope: &TenantScope, integration: &Integration) -> Result<Arc<L>, Failure> {
@@ -128,12 +128,16 @@ impl<S: Integrations, K: Kms, L: Connect> Lines for Connections<S, K, L> {
     }
 }
 
-impl<L: Connect> Line for L {
+impl<L: Carry> Line for L {
     async fn send(&self, outgoing: &Outgoing<'_>) -> Result<Option<String>, Failure> {
-        Connect::send(self, outgoing).await
+        Carry::send(self, outgoing).await
     }
 
     fn concurrency(&self) -> usize {
-        Connect::concurrency(self)
+        Carry::concurrency(self)
+    }
+
+    async fn find(&self, outgoing: &Outgoing<'_>) -> Found {
+        Carry::find(self, outgoing).await
     }
 }

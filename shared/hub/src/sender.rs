@@ -25,7 +25,7 @@ use domain::{
     time::{Clock, SECOND_MS, Timestamp},
 };
 use futures::StreamExt;
-use providers::Outgoing;
+use providers::{Found, Outgoing, Tags};
 use runtime::{
     lazy::Lazy,
     queue::{BundleMessage, DELAY_MAX_S, Queues},
@@ -86,6 +86,12 @@ pub trait Line: Send + Sync {
 
     /// How many messages it takes at once.
     fn concurrency(&self) -> usize;
+
+    /// Whether the provider took a message whose outcome is unknown.
+    fn find(&self, outgoing: &Outgoing<'_>) -> impl Future<Output = Found> + Send {
+        let _ = outgoing;
+        std::future::ready(Found::CannotTell)
+    }
 }
 
 /// One sender function's state between messages.
@@ -406,7 +412,12 @@ impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
             .render(recipient)
             .map_err(|error| Failure::new(FailureKind::Permanent, "template_failed", &error.to_string()))?;
         let outgoing = Outgoing {
-            delivery: &self.bundle.id.delivery(member),
+            tags: Tags {
+                tenant: self.scope.tenant(),
+                integration: &self.integration.id,
+                campaign: &self.bundle.campaign,
+                delivery: &self.bundle.id.delivery(member),
+            },
             address: &recipient.address,
             locale: recipient.locale,
             message: &message,

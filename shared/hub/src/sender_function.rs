@@ -7,8 +7,8 @@ use crate::{
 };
 use domain::{channel::Channel, time::Clock};
 use guard::{Egress, Guard};
-use providers::{Connect, Endpoints};
-pub use providers::{Email, Slack};
+use providers::{Carry, Endpoints};
+pub use providers::{Email, Slack, Teams};
 use runtime::{
     clock::SystemClock,
     entropy, env,
@@ -24,7 +24,7 @@ const CONCURRENCY: usize = 10;
 
 /// Serves the queue of `channel` through the providers `L` until Lambda ends the process. Naming the channel's own
 /// providers keeps those of the others out of the binary.
-pub async fn run<L: Connect>(service: &str, channel: Channel) -> Result<(), runtime::Error> {
+pub async fn run<L: Carry>(service: &str, channel: Channel) -> Result<(), runtime::Error> {
     let function = Function::start(service)?;
     let [kms_key_arn] = env::required(["KMS_KEY_ARN"])?;
     let egress = Egress::parse(&env::optional("EGRESS_ALLOW").unwrap_or_default())?;

@@ -1,15 +1,19 @@
-//! Providers that are ready to send.
+//! Providers that are ready to work.
 //!
-//! A sender serves one channel and should not carry the code of the others: [`Connect`] is implemented for each
-//! channel's providers apart ([`Email`], [`Slack`]) and for all of them ([`Connection`]). A program names the narrowest
-//! it needs, and the linker leaves out the rest.
+//! A function serves some providers and should not carry the code of the others: [`Connect`] is implemented for each
+//! channel's providers apart ([`Email`], [`Slack`] ...) and for all of them ([`Connection`]). A program names the
+//! narrowest it needs, and the linker leaves out the rest.
 
 use crate::{
     Endpoints, Outgoing,
+    entra::Entra,
+    m365::M365,
     postmark::{self, Postmark},
     sendgrid::{self, Sendgrid},
+    ses::Ses,
     slack::Slack,
     smtp::{self, Smtp},
+    teams::Teams,
 };
 use domain::{
     channel::Provider,
@@ -20,8 +24,8 @@ use domain::{
 use guard::Guard;
 use std::{future::Future, sync::Arc};
 
-/// A provider with one integration's settings and secrets, ready to send. It keeps its connections open between
-/// sends, so keep it as long as the secrets may be kept.
+/// A provider with one integration's settings and secrets. It keeps its connections open, so keep it as long as the
+/// secrets may be kept.
 pub trait Connect: Sized + Send + Sync {
     /// Prepares a connection without any I/O. Fails if the settings or secrets are not what [`crate::validate`] and
     /// [`crate::validate_secrets`] accept, or if the provider is not one of these.
@@ -36,12 +40,36 @@ pub trait Connect: Sized + Send + Sync {
     /// Runs the provider's read-only test. Nobody receives anything. Says what the provider answered, such as the
     /// server's greeting or the workspace's name.
     fn test(&self) -> impl Future<Output = Result<String, Failure>> + Send;
+}
 
+/// A provider that takes messages one by one.
+pub trait Carry: Connect {
     /// Sends one message. Answers the provider's id for it, where there is one.
     fn send(&self, out: &Outgoing<'_>) -> impl Future<Output = Result<Option<String>, Failure>> + Send;
 
     /// How many sends may run at once. More would open more connections than the provider likes.
     fn concurrency(&self) -> usize;
+
+    /// Asks the provider whether it took a message whose outcome we do not know. A provider that cannot be asked says
+    /// [`Found::CannotTell`]; so does one that could not be asked this time.
+    fn find(&self, out: &Outgoing<'_>) -> impl Future<Output = Found> + Send {
+        let _ = out;
+        std::future::ready(Found::CannotTell)
+    }
+}
+
+/// What a provider knows of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It took the message, and this is its id for it, where it gives one.
+    Taken {
+        /// The provider's own message id.
+        provider_id: Option<String>,
+    },
+    /// It never took the message.
+    NotTaken,
+    /// It cannot or will not say.
+    CannotTell,
 }
 
 /// A provider of e-mail.
@@ -53,6 +81,8 @@ pub enum Email {
     Sendgrid(Box<Sendgrid>),
     /// A Postmark server.
     Postmark(Box<Postmark>),
+    /// An Amazon SES account.
+    Ses(Box<Ses>),
 }
 
 /// Any provider.
@@ -62,10 +92,16 @@ pub enum Connection {
     Email(Email),
     /// A Slack workspace.
     Slack(Box<Slack>),
+    /// A Teams channel.
+    Teams(Box<Teams>),
+    /// A Microsoft 365 tenant.
+    M365(Box<M365>),
+    /// A provider of sign-in.
+    Entra(Box<Entra>),
 }
 
-fn other_channel(provider: Provider) -> Failure {
-    let words = format!("{provider} is not a provider of this sender's channel");
+fn another_kind(provider: Provider) -> Failure {
+    let words = format!("{provider} is not a provider that this function serves");
     Failure::new(FailureKind::Permanent, "settings_invalid", &words)
 }
 
@@ -81,7 +117,8 @@ impl Connect for Email {
             Provider::Smtp => Self::Smtp(Box::new(Smtp::open(config, secrets, guard)?)),
             Provider::Sendgrid => Self::Sendgrid(Box::new(Sendgrid::open(config, secrets, guard, endpoints)?)),
             Provider::Postmark => Self::Postmark(Box::new(Postmark::open(config, secrets, guard, endpoints)?)),
-            Provider::Slack => return Err(other_channel(provider)),
+            Provider::Ses => Self::Ses(Box::new(Ses::open(config, secrets, guard, endpoints)?)),
+            other => return Err(another_kind(other)),
         })
     }
 
@@ -90,14 +127,18 @@ impl Connect for Email {
             Self::Smtp(smtp) => smtp.test().await,
             Self::Sendgrid(sendgrid) => sendgrid.test().await,
             Self::Postmark(postmark) => postmark.test().await,
+            Self::Ses(ses) => ses.test().await,
         }
     }
+}
 
+impl Carry for Email {
     async fn send(&self, out: &Outgoing<'_>) -> Result<Option<String>, Failure> {
         match self {
             Self::Smtp(smtp) => smtp.send(out).await,
             Self::Sendgrid(sendgrid) => sendgrid.send(out).await,
             Self::Postmark(postmark) => postmark.send(out).await,
+            Self::Ses(ses) => ses.send(out).await,
         }
     }
 
@@ -106,34 +147,57 @@ impl Connect for Email {
             Self::Smtp(_) => smtp::CONNECTIONS,
             Self::Sendgrid(_) => sendgrid::CONCURRENCY,
             Self::Postmark(_) => postmark::CONCURRENCY,
+            Self::Ses(_) => 8,
         }
     }
 }
 
-impl Connect for Slack {
-    fn open(
-        provider: Provider,
-        config: &Config,
-        secrets: &Secrets,
-        guard: Arc<Guard>,
-        endpoints: &Endpoints,
-    ) -> Result<Self, Failure> {
-        match provider {
-            Provider::Slack => Self::open(config, secrets, guard, endpoints),
-            Provider::Smtp | Provider::Sendgrid | Provider::Postmark => Err(other_channel(provider)),
+/// A provider that is alone in its kind.
+macro_rules! only {
+    ($name:ident) => {
+        impl Connect for $name {
+            fn open(
+                provider: Provider,
+                config: &Config,
+                secrets: &Secrets,
+                guard: Arc<Guard>,
+                endpoints: &Endpoints,
+            ) -> Result<Self, Failure> {
+                match provider {
+                    Provider::$name => Self::open(config, secrets, guard, endpoints),
+                    other => Err(another_kind(other)),
+                }
+            }
+
+            async fn test(&self) -> Result<String, Failure> {
+                self.test().await
+            }
         }
-    }
+    };
+}
 
-    async fn test(&self) -> Result<String, Failure> {
-        self.test().await
-    }
+only!(Slack);
+only!(Teams);
+only!(M365);
+only!(Entra);
 
+impl Carry for Slack {
     async fn send(&self, out: &Outgoing<'_>) -> Result<Option<String>, Failure> {
         self.send(out).await
     }
 
     fn concurrency(&self) -> usize {
         self.concurrency()
+    }
+}
+
+impl Carry for Teams {
+    async fn send(&self, out: &Outgoing<'_>) -> Result<Option<String>, Failure> {
+        self.send(out).await
+    }
+
+    fn concurrency(&self) -> usize {
+        1
     }
 }
 
@@ -146,10 +210,13 @@ impl Connect for Connection {
         endpoints: &Endpoints,
     ) -> Result<Self, Failure> {
         Ok(match provider {
-            Provider::Smtp | Provider::Sendgrid | Provider::Postmark => {
+            Provider::Smtp | Provider::Sendgrid | Provider::Postmark | Provider::Ses => {
                 Self::Email(Email::open(provider, config, secrets, guard, endpoints)?)
             }
             Provider::Slack => Self::Slack(Box::new(Slack::open(config, secrets, guard, endpoints)?)),
+            Provider::Teams => Self::Teams(Box::new(Teams::open(config, secrets, guard, endpoints)?)),
+            Provider::M365 => Self::M365(Box::new(M365::open(config, secrets, guard, endpoints)?)),
+            Provider::Entra => Self::Entra(Box::new(Entra::open(config, secrets, guard, endpoints)?)),
         })
     }
 
@@ -157,20 +224,9 @@ impl Connect for Connection {
         match self {
             Self::Email(email) => email.test().await,
             Self::Slack(slack) => slack.test().await,
-        }
-    }
-
-    async fn send(&self, out: &Outgoing<'_>) -> Result<Option<String>, Failure> {
-        match self {
-            Self::Email(email) => email.send(out).await,
-            Self::Slack(slack) => slack.send(out).await,
-        }
-    }
-
-    fn concurrency(&self) -> usize {
-        match self {
-            Self::Email(email) => email.concurrency(),
-            Self::Slack(slack) => slack.concurrency(),
+            Self::Teams(teams) => teams.test().await,
+            Self::M365(m365) => m365.test().await,
+            Self::Entra(entra) => entra.test().await,
         }
     }
 }

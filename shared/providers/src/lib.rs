@@ -10,23 +10,30 @@
 mod catalog;
 mod connection;
 mod endpoints;
+mod entra;
 mod exchange;
 mod fields;
+mod m365;
 mod mail;
 mod postmark;
 mod sendgrid;
+mod ses;
 mod slack;
 mod smtp;
+mod teams;
 
 pub use catalog::{CatalogEntry, LimitDefaults, SecretField};
-pub use connection::{Connect, Connection, Email};
+pub use connection::{Carry, Connect, Connection, Email, Found};
 pub use endpoints::Endpoints;
+pub use entra::Entra;
 pub use fields::FieldError;
+pub use m365::M365;
 pub use slack::Slack;
+pub use teams::Teams;
 
 use domain::{
     channel::Provider,
-    ids::DeliveryId,
+    ids::{CampaignId, DeliveryId, IntegrationId, TenantId},
     integration::Config,
     rate::Limits,
     secret::Secrets,
@@ -46,7 +53,11 @@ pub fn validate(
         Provider::Smtp => smtp::settings::validate(config, secrets_present),
         Provider::Sendgrid => sendgrid::settings::validate(config, secrets_present),
         Provider::Postmark => postmark::settings::validate(config, secrets_present),
+        Provider::Ses => ses::settings::validate(config, secrets_present),
         Provider::Slack => slack::settings::validate(config, secrets_present),
+        Provider::Teams => teams::settings::validate(config, secrets_present),
+        Provider::M365 => m365::settings::validate(config, secrets_present),
+        Provider::Entra => entra::settings::validate(config, secrets_present),
     }
 }
 
@@ -57,7 +68,11 @@ pub fn validate_secrets(provider: Provider, config: &Config, secrets: &Secrets, 
         Provider::Smtp => smtp::settings::validate_secrets(config, secrets, guard),
         Provider::Sendgrid => sendgrid::settings::validate_secrets(secrets),
         Provider::Postmark => postmark::settings::validate_secrets(secrets),
+        Provider::Ses => ses::settings::validate_secrets(config, secrets, guard),
         Provider::Slack => slack::settings::validate_secrets(config, secrets, guard),
+        Provider::Teams => teams::settings::validate_secrets(config, secrets, guard),
+        Provider::M365 => m365::settings::validate_secrets(config, secrets, guard),
+        Provider::Entra => entra::settings::validate_secrets(config, secrets, guard),
     }
 }
 
@@ -69,7 +84,11 @@ pub fn catalog() -> Vec<CatalogEntry> {
             Provider::Smtp => smtp::settings::catalog(),
             Provider::Sendgrid => sendgrid::settings::catalog(),
             Provider::Postmark => postmark::settings::catalog(),
+            Provider::Ses => ses::settings::catalog(),
             Provider::Slack => slack::settings::catalog(),
+            Provider::Teams => teams::settings::catalog(),
+            Provider::M365 => m365::settings::catalog(),
+            Provider::Entra => entra::settings::catalog(),
         })
         .collect()
 }
@@ -77,7 +96,11 @@ pub fn catalog() -> Vec<CatalogEntry> {
 /// Why a recipient's address cannot be used with these settings, in plain words.
 pub fn check_address(provider: Provider, config: &Config, address: &str) -> Result<(), String> {
     match provider {
-        Provider::Smtp | Provider::Sendgrid | Provider::Postmark => mail::check_address(address),
+        Provider::Smtp | Provider::Sendgrid | Provider::Postmark | Provider::Ses | Provider::M365 => {
+            mail::check_address(address)
+        }
+        Provider::Teams => Ok(()),
+        Provider::Entra => Err("this integration signs users in and delivers nothing".to_owned()),
         Provider::Slack => slack::settings::check_address(config, address),
     }
 }
@@ -86,7 +109,13 @@ pub fn check_address(provider: Provider, config: &Config, address: &str) -> Resu
 pub fn default_limits(provider: Provider, config: &Config) -> Limits {
     match provider {
         // Every mail server and every plan has its own; none is common to all.
-        Provider::Smtp | Provider::Sendgrid | Provider::Postmark => Limits::default(),
+        Provider::Smtp
+        | Provider::Sendgrid
+        | Provider::Postmark
+        | Provider::Ses
+        | Provider::Teams
+        | Provider::M365
+        | Provider::Entra => Limits::default(),
         Provider::Slack => slack::settings::default_limits(config),
     }
 }
@@ -94,14 +123,43 @@ pub fn default_limits(provider: Provider, config: &Config) -> Limits {
 /// One message to one recipient.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
-    /// The delivery, whose id goes with the message so that it can be found again.
-    pub delivery: &'a DeliveryId,
+    /// What goes with the message, so that it can be found again.
+    pub tags: Tags<'a>,
     /// Where to: an e-mail address, a Slack channel or member id.
     pub address: &'a str,
     /// The recipient's language.
     pub locale: Option<Locale>,
     /// What to say.
     pub message: &'a Rendered,
+}
+
+/// What a provider keeps with a message and repeats in each event about it, so that the event needs no look-up.
+#[derive(Clone, Copy, Debug)]
+pub struct Tags<'a> {
+    /// The tenant that sends.
+    pub tenant: &'a TenantId,
+    /// The integration that sends.
+    pub integration: &'a IntegrationId,
+    /// The campaign.
+    pub campaign: &'a CampaignId,
+    /// The delivery.
+    pub delivery: &'a DeliveryId,
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::Tags;
+    use domain::ids::{CampaignId, DeliveryId, IntegrationId, TenantId};
+    use std::sync::LazyLock;
+
+    static TENANT: LazyLock<TenantId> = LazyLock::new(|| "acme".parse().unwrap());
+    static CAMPAIGN: LazyLock<CampaignId> = LazyLock::new(|| "spring".parse().unwrap());
+    static INTEGRATION: LazyLock<IntegrationId> = LazyLock::new(|| "int_01JD0000000000000000000000".parse().unwrap());
+
+    /// The tags of a delivery of some campaign.
+    pub(crate) fn tags(delivery: &DeliveryId) -> Tags<'_> {
+        Tags { tenant: &TENANT, integration: &INTEGRATION, campaign: &CAMPAIGN, delivery }
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +195,7 @@ mod tests {
         for entry in catalog {
             assert_eq!(
                 (entry.kind, entry.docs),
-                (entry.provider.channel().as_str(), format!("docs/providers/{}.md", entry.provider).as_str())
+                (entry.provider.kind().as_str(), format!("docs/providers/{}.md", entry.provider).as_str())
             );
             for (name, field) in entry.schema["properties"].as_object().unwrap() {
                 for word in ["type", "title", "description", "examples"] {

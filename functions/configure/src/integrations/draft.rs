@@ -28,10 +28,10 @@ impl Draft {
     pub(super) fn of_new(body: &IntegrationCreate, guard: &Guard) -> Answer<Self> {
         let mut faults = Faults::default();
         faults.check_name(&body.name, NAME_MAX_CHARS);
-        let channel = body.provider.channel();
-        if body.kind.is_some_and(|kind| kind != channel) {
+        let own = body.provider.kind();
+        if body.kind.is_some_and(|kind| kind != own) {
             let message =
-                format!("The provider `{}` is of the kind `{channel}`. Send that, or leave `kind` out.", body.provider);
+                format!("The provider `{}` is of the kind `{own}`. Send that, or leave `kind` out.", body.provider);
             faults.add("kind", "conflict", message);
         }
         if let Some(limits) = body.limits {

@@ -45,7 +45,7 @@ fn alert(integration: &Integration, all: &[Integration]) -> Option<AlertView> {
     Some(AlertView {
         integration_id: integration.id.clone(),
         name: integration.name.clone(),
-        kind: integration.channel(),
+        kind: integration.kind(),
         test: TestView::from(test),
         impact,
         impact_ar,
@@ -55,10 +55,12 @@ fn alert(integration: &Integration, all: &[Integration]) -> Option<AlertView> {
 /// What an integration's trouble means for campaigns, in English and Arabic. A campaign that names no integration goes
 /// through the preferred one of its channel, and does not start while that one's test fails.
 fn impact(integration: &Integration, all: &[Integration]) -> (String, String) {
-    let channel = integration.channel();
+    let Some(channel) = integration.channel() else { return impact_on_sign_in(integration) };
     let (name, name_ar) = match channel {
         Channel::Email => ("e-mail", "البريد الإلكتروني"),
         Channel::Slack => ("Slack", "Slack"),
+        Channel::Teams => ("Teams", "Teams"),
+        Channel::M365 => ("Microsoft 365", "Microsoft 365"),
     };
     if !fails(integration) {
         return (
@@ -76,7 +78,7 @@ fn impact(integration: &Integration, all: &[Integration]) -> (String, String) {
         );
     }
     let mut others =
-        all.iter().filter(|other| other.channel() == channel && other.usable() && other.id != integration.id);
+        all.iter().filter(|other| other.channel() == Some(channel) && other.usable() && other.id != integration.id);
     match others.find(|other| !fails(other)) {
         Some(other) => (
             format!(
@@ -93,6 +95,18 @@ fn impact(integration: &Integration, all: &[Integration]) -> (String, String) {
             format!("لن تبدأ أي حملة عبر {name_ar} حتى يُصلَح، ولا يوجد تكامل آخر يحل محله."),
         ),
     }
+}
+
+/// What the trouble of an integration that signs users in means, in English and Arabic.
+fn impact_on_sign_in(integration: &Integration) -> (String, String) {
+    if fails(integration) {
+        let en = "Users may be unable to sign in until it is mended; API keys work as before.";
+        return (en.into(), "قد يتعذر على المستخدمين تسجيل الدخول حتى يُصلَح؛ وتعمل مفاتيح الواجهة كالمعتاد.".into());
+    }
+    (
+        "Users still sign in, but slower than usual.".into(),
+        "ما زال المستخدمون يسجّلون الدخول، ولكن أبطأ من المعتاد.".into(),
+    )
 }
 
 #[cfg(test)]

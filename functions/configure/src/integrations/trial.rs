@@ -76,6 +76,8 @@ fn fields_at_fault(draft: &Draft, code: &str) -> &'static [&'static str] {
             "postmark_token_refused" => &["secrets.server_token"],
             _ => &[""],
         },
+        // Filled in by each provider.
+        Provider::Ses | Provider::Teams | Provider::M365 | Provider::Entra => &[""],
         // With a webhook, its URL is all there is; with a bot token, Slack's address is ours to know.
         Provider::Slack if draft.secrets.contains_key("webhook_url") => match code {
             "slack_channel_not_found"

@@ -55,7 +55,7 @@ pub(super) fn compose(settings: &Settings, from: &str, out: &Outgoing<'_>) -> Re
     let permanent = |code, why: &str| Failure::new(FailureKind::Permanent, code, why);
     let to = mail::ascii_address(out.address).map_err(|why| permanent("address_invalid", &why))?;
     let message = out.message;
-    let delivery = out.delivery.to_string();
+    let delivery = out.tags.delivery.to_string();
     let language = out.locale.map(|locale| Header { name: "Content-Language", value: locale.as_str() });
     let headers = [
         Header { name: mail::DELIVERY_HEADER, value: &delivery },
@@ -81,6 +81,7 @@ pub(super) fn compose(settings: &Settings, from: &str, out: &Outgoing<'_>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::tags;
     use domain::{
         ids::DeliveryId,
         template::{Locale, Rendered},
@@ -98,7 +99,7 @@ mod tests {
         let delivery: DeliveryId = DELIVERY.parse().unwrap();
         let html = html.map(ToOwned::to_owned);
         let message = Rendered { subject: None, text: "Go".into(), html, link: Some("https://e.example/x".into()) };
-        let out = Outgoing { delivery: &delivery, address, locale, message: &message };
+        let out = Outgoing { tags: tags(&delivery), address, locale, message: &message };
         serde_json::from_slice(&compose(settings, &mailbox(&settings.sender), &out).unwrap()).unwrap()
     }
 

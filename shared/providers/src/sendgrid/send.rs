@@ -93,7 +93,7 @@ pub(super) fn compose(settings: &Settings, out: &Outgoing<'_>) -> Result<Vec<u8>
     let to = mail::ascii_address(out.address).map_err(|why| permanent("address_invalid", &why))?;
     let message = out.message;
     let text = mail::text_with_link(&message.text, message.link.as_deref());
-    let delivery = out.delivery.to_string();
+    let delivery = out.tags.delivery.to_string();
     // Plain text first, as SendGrid demands, and no empty part, as it refuses those.
     let parts = [("text/plain", Some(text.as_str())), ("text/html", message.html.as_deref())];
     let parts = parts.into_iter().filter_map(|(kind, value)| Some(Content { kind, value: value? }));
@@ -122,6 +122,7 @@ pub(super) fn compose(settings: &Settings, out: &Outgoing<'_>) -> Result<Vec<u8>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::tags;
     use crate::{mail::Sender, sendgrid::settings::Region};
     use domain::{
         ids::DeliveryId,
@@ -145,7 +146,7 @@ mod tests {
             html,
             link: Some("https://e.example/x".into()),
         };
-        let out = Outgoing { delivery: &delivery, address, locale, message: &message };
+        let out = Outgoing { tags: tags(&delivery), address, locale, message: &message };
         serde_json::from_slice(&compose(settings, &out).unwrap()).unwrap()
     }
 
@@ -190,7 +191,7 @@ mod tests {
     fn an_address_that_is_none_is_not_sent() {
         let (delivery, message) =
             (DELIVERY.parse().unwrap(), Rendered { subject: None, text: "x".into(), html: None, link: None });
-        let out = Outgoing { delivery: &delivery, address: "a@b.c,x@y.z", locale: None, message: &message };
+        let out = Outgoing { tags: tags(&delivery), address: "a@b.c,x@y.z", locale: None, message: &message };
         let failure = compose(&settings(), &out).unwrap_err();
         assert_eq!((failure.kind, failure.code), (FailureKind::Permanent, "address_invalid"));
     }

@@ -1,5 +1,6 @@
 //! The SendGrid provider against the strict double.
 
+use crate::testing::tags;
 use crate::{Connect, Email, Endpoints, Outgoing, validate, validate_secrets};
 use domain::{
     channel::Provider,
@@ -39,7 +40,7 @@ async fn send(email: &Email, address: &str) -> Result<Option<String>, Failure> {
         html: Some("<p dir=rtl>مرحبا</p>".into()),
         link: Some("https://example.com/start?x=1&y=2".into()),
     };
-    email.send(&Outgoing { delivery: &delivery, address, locale: Some(Locale::Ar), message: &message }).await
+    email.send(&Outgoing { tags: tags(&delivery), address, locale: Some(Locale::Ar), message: &message }).await
 }
 
 async fn refusal(email: &Email, address: &str) -> (FailureKind, &'static str) {

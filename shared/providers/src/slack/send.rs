@@ -104,7 +104,7 @@ fn compose(mode: Mode, channel: Option<&str>, link_text: Option<&str>, out: &Out
         blocks.push(Block::Actions { elements: [button] });
     }
     let delivery = match mode {
-        Mode::BotToken => Some(out.delivery.to_string()),
+        Mode::BotToken => Some(out.tags.delivery.to_string()),
         Mode::IncomingWebhook => None,
     };
     let metadata = delivery
@@ -147,11 +147,12 @@ fn sections(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::tags;
     use domain::{ids::DeliveryId, template::Rendered};
     use serde_json::{Value, json};
 
     fn out<'a>(delivery: &'a DeliveryId, address: &'a str, message: &'a Rendered) -> Outgoing<'a> {
-        Outgoing { delivery, address, locale: Some(Locale::Ar), message }
+        Outgoing { tags: tags(delivery), address, locale: Some(Locale::Ar), message }
     }
 
     fn delivery() -> DeliveryId {

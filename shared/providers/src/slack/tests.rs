@@ -1,5 +1,6 @@
 //! The Slack provider against the strict double.
 
+use crate::testing::tags;
 use crate::{Connect, Connection, Endpoints, Outgoing, validate, validate_secrets};
 use domain::{
     channel::Provider,
@@ -55,7 +56,7 @@ async fn send(connection: &Connection, address: &str) -> Result<Option<String>, 
         html: None,
         link: Some("https://example.com/start?x=1&y=2".into()),
     };
-    connection.send(&Outgoing { delivery: &delivery, address, locale: None, message: &message }).await
+    connection.send(&Outgoing { tags: tags(&delivery), address, locale: None, message: &message }).await
 }
 
 async fn refusal(connection: &Connection, address: &str) -> (FailureKind, &'static str) {

@@ -47,12 +47,12 @@ pub(super) fn compose(from: &Mailbox, reply_to: Option<&Mailbox>, out: &Outgoing
     let to = mail::ascii_address(out.address).map_err(|why| permanent("address_invalid", &why))?;
     let message = out.message;
     let mut builder = Message::builder()
-        .message_id(Some(format!("<{}@{}>", out.delivery, from.email.domain())))
+        .message_id(Some(format!("<{}@{}>", out.tags.delivery, from.email.domain())))
         .date_now()
         .from(from.clone())
         .to(Mailbox::new(None, to.clone()))
         .subject(mail::subject(message.subject.as_deref(), &message.text))
-        .raw_header(HeaderValue::new(DELIVERY, out.delivery.to_string()))
+        .raw_header(HeaderValue::new(DELIVERY, out.tags.delivery.to_string()))
         .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()));
     if let Some(reply_to) = reply_to {
         builder = builder.reply_to(reply_to.clone());
@@ -130,6 +130,7 @@ fn provider_id(response: &Response) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::tags;
     use domain::{
         ids::{DeliveryId, RequestId},
         template::{Locale, Rendered},
@@ -151,7 +152,7 @@ mod tests {
     fn composed(address: &str, locale: Option<Locale>, message: &Rendered) -> Result<String, Failure> {
         let reply_to = Mailbox::new(None, "support@example.com".parse().unwrap());
         let delivery = delivery();
-        let out = Outgoing { delivery: &delivery, address, locale, message };
+        let out = Outgoing { tags: tags(&delivery), address, locale, message };
         compose(&from(), Some(&reply_to), &out).map(|letter| String::from_utf8(letter.content).unwrap())
     }
 

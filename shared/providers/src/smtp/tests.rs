@@ -1,5 +1,6 @@
 //! The SMTP provider against a peer that says exactly what a case needs, over real sockets and real TLS.
 
+use crate::testing::tags;
 use crate::{Connect, Connection, Endpoints, Outgoing};
 use domain::{
     channel::Provider,
@@ -176,7 +177,7 @@ async fn send(connection: &Connection) -> Result<Option<String>, Failure> {
     let delivery: DeliveryId = "dlv_01JD0000000000000000000000".parse().unwrap();
     let message =
         Rendered { subject: Some("مرحبا".into()), text: "Hello\r\n.\r\nthere".into(), html: None, link: None };
-    let out = Outgoing { delivery: &delivery, address: "sara@example.org", locale: None, message: &message };
+    let out = Outgoing { tags: tags(&delivery), address: "sara@example.org", locale: None, message: &message };
     connection.send(&out).await
 }
 

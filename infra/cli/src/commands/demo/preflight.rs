@@ -77,7 +77,7 @@ impl Demo {
     async fn mend(&mut self, email: &IntegrationId, slack: &IntegrationId) -> Fallible<()> {
         let limits = Limits { per_day: Some(DAILY_LIMIT), ..Limits::default() };
         let raised = IntegrationPatch { limits: Some(limits), ..IntegrationPatch::default() };
-        let inbox = SandboxPatch { email: Some(vec!["qa@acme.example".to_owned()]), slack: None };
+        let inbox = SandboxPatch { email: Some(vec!["qa@acme.example".to_owned()]), ..SandboxPatch::default() };
         let (client, progress) = (&self.client, &self.progress);
         progress.step("Daily limit raised", async |_| client.change_integration(email, &raised).await).await?;
         let settings = SettingsPatch { sandbox: Some(inbox) };
