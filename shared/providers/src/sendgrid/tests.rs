@@ -1,7 +1,6 @@
 //! The SendGrid provider against the strict double.
 
-use crate::testing::tags;
-use crate::{Connect, Email, Endpoints, Outgoing, validate, validate_secrets};
+use crate::{Carry as _, Connect, Email, Endpoints, Outgoing, testing::tags, validate, validate_secrets};
 use domain::{
     channel::Provider,
     failure::{Failure, FailureKind},

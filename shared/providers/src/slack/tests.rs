@@ -1,7 +1,6 @@
 //! The Slack provider against the strict double.
 
-use crate::testing::tags;
-use crate::{Connect, Connection, Endpoints, Outgoing, validate, validate_secrets};
+use crate::{Connect, Endpoints, Outgoing, Slack, testing::tags, validate, validate_secrets};
 use domain::{
     channel::Provider,
     failure::{Failure, FailureKind},
@@ -31,24 +30,24 @@ fn secrets(name: &str, value: &str) -> Secrets {
     Secrets::from([(name.to_owned(), Secret::new(value.to_owned()))])
 }
 
-fn open(double: &SlackDouble, settings: Value, secrets: &Secrets) -> Connection {
+fn open(double: &SlackDouble, settings: Value, secrets: &Secrets) -> Slack {
     let present = secrets.keys().cloned().collect();
     let settings = validate(Provider::Slack, &config(settings), &present).unwrap();
     let guard = guard();
     assert_eq!(validate_secrets(Provider::Slack, &settings, secrets, &guard), []);
     let endpoints = Endpoints { slack_api: double.api_url(), ..Endpoints::default() };
-    Connection::open(Provider::Slack, &settings, secrets, guard, &endpoints).unwrap()
+    <Slack as Connect>::open(Provider::Slack, &settings, secrets, guard, &endpoints).unwrap()
 }
 
-fn bot(double: &SlackDouble, token: &str) -> Connection {
+fn bot(double: &SlackDouble, token: &str) -> Slack {
     open(double, json!({"mode": "bot_token", "channel": "C0MAIN"}), &secrets("bot_token", token))
 }
 
-fn webhook(double: &SlackDouble, hook: &str) -> Connection {
+fn webhook(double: &SlackDouble, hook: &str) -> Slack {
     open(double, json!({"mode": "incoming_webhook"}), &secrets("webhook_url", &double.webhook_url(hook)))
 }
 
-async fn send(connection: &Connection, address: &str) -> Result<Option<String>, Failure> {
+async fn send(connection: &Slack, address: &str) -> Result<Option<String>, Failure> {
     let delivery: DeliveryId = "dlv_01JD0000000000000000000000".parse().unwrap();
     let message = Rendered {
         subject: None,
@@ -59,7 +58,7 @@ async fn send(connection: &Connection, address: &str) -> Result<Option<String>, 
     connection.send(&Outgoing { tags: tags(&delivery), address, locale: None, message: &message }).await
 }
 
-async fn refusal(connection: &Connection, address: &str) -> (FailureKind, &'static str) {
+async fn refusal(connection: &Slack, address: &str) -> (FailureKind, &'static str) {
     let failure = send(connection, address).await.unwrap_err();
     assert!(!failure.detail.contains("127.0.0.1"), "a URL shows in {failure:?}");
     (failure.kind, failure.code)

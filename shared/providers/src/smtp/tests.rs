@@ -1,7 +1,6 @@
 //! The SMTP provider against a peer that says exactly what a case needs, over real sockets and real TLS.
 
-use crate::testing::tags;
-use crate::{Connect, Connection, Endpoints, Outgoing};
+use crate::{Carry as _, Connect, Email, Endpoints, Outgoing, testing::tags};
 use domain::{
     channel::Provider,
     failure::{Failure, FailureKind},
@@ -161,7 +160,7 @@ impl Peer {
     }
 
     /// A connection to this peer. `settings` are laid over plain, anonymous ones.
-    fn connect(&self, settings: Value) -> Connection {
+    fn connect(&self, settings: Value) -> Email {
         let mut config = json!({
             "host": "127.0.0.1", "port": self.port, "security": "none", "from_address": "news@example.com", "timeout_s": 1
         });
@@ -169,11 +168,11 @@ impl Peer {
         config.extend(settings);
         let guard = Guard::new(Egress::parse(&format!("127.0.0.1:*,localhost:{}", self.port)).unwrap());
         let secrets = Secrets::from([("password".to_owned(), Secret::new("canary-password".to_owned()))]);
-        Connection::open(Provider::Smtp, config, &secrets, Arc::new(guard), &Endpoints::default()).unwrap()
+        Email::open(Provider::Smtp, config, &secrets, Arc::new(guard), &Endpoints::default()).unwrap()
     }
 }
 
-async fn send(connection: &Connection) -> Result<Option<String>, Failure> {
+async fn send(connection: &Email) -> Result<Option<String>, Failure> {
     let delivery: DeliveryId = "dlv_01JD0000000000000000000000".parse().unwrap();
     let message =
         Rendered { subject: Some("مرحبا".into()), text: "Hello\r\n.\r\nthere".into(), html: None, link: None };

@@ -71,7 +71,11 @@ pub(crate) async fn a_deleted_template_keeps_counting(store: &impl Store) {
 pub(crate) async fn settings_have_a_revision(store: &impl Store) {
     assert_eq!(store.settings(&acme()).await, Ok(TenantSettings::default()));
     let first = TenantSettings {
-        sandbox: SandboxRecipients { email: vec!["qa@example.com".to_owned()], slack: vec![] },
+        sandbox: SandboxRecipients {
+            email: vec!["qa@example.com".to_owned()],
+            slack: vec![],
+            ..SandboxRecipients::default()
+        },
         rev: 1,
     };
     let save = async |settings: &TenantSettings| store.save_settings(&acme(), settings, &audit("settings.saved")).await;
