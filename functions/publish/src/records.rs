@@ -4,7 +4,7 @@
 //! unreadable, because an unreadable batch is retried until its records are lost.
 
 use domain::{
-    event::{Event, of_bundle, of_integration},
+    event::{Event, of_bundle, of_feedback, of_integration},
     time::Timestamp,
 };
 use serde::Deserialize;
@@ -70,6 +70,9 @@ pub(crate) fn read(record: Value, now: Timestamp) -> Result<Told, Unreadable> {
         Ok(Some(Committed::Bundle { scope, old, new })) => told(of_bundle(scope.tenant(), old.as_deref(), &new)),
         Ok(Some(Committed::Integration { scope, old, new })) => {
             told(of_integration(scope.tenant(), old.as_deref(), &new))
+        }
+        Ok(Some(Committed::Feedback { scope, origin, reporter, new })) => {
+            told(of_feedback(scope.tenant(), &origin, &reporter.integration, reporter.channel, &new))
         }
         Ok(None) => told(Vec::new()),
         Err(StoreError::Corrupt { reason, .. }) => Err(Unreadable(reason)),

@@ -38,6 +38,13 @@ impl Channel {
     pub const fn addresses_are_universal(self) -> bool {
         matches!(self, Self::Email)
     }
+
+    /// Whether a tenant's suppression list is about the channel's addresses: those of people whose mail provider judges a
+    /// sender by what comes back.
+    #[must_use]
+    pub const fn has_suppressions(self) -> bool {
+        matches!(self, Self::Email)
+    }
 }
 
 impl fmt::Display for Channel {

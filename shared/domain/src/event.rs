@@ -1,12 +1,15 @@
 //! The events other services see on the bus, and how a committed change turns into them.
 
 use crate::{
-    bundle::{Bundle, BundleState, DeliveryStatus, MemberResult},
-    ids::TenantId,
+    bundle::{Bundle, BundleId, BundleState, DeliveryStatus, MemberResult},
+    channel::Channel,
+    feedback::{Feedback, FeedbackKind},
+    ids::{IntegrationId, TenantId},
     integration::Integration,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The EventBridge source of all our events.
 pub const SOURCE: &str = "trunkline";
@@ -84,6 +87,60 @@ pub fn of_bundle(tenant: &TenantId, old: Option<&Bundle>, new: &Bundle) -> Vec<E
             vec![event("delivery.failed", cancelled)]
         }
         _ => Vec::new(),
+    }
+}
+
+/// `delivery.<kind>` for each kind of what was just reported of the deliveries of one bundle. Of each delivery a kind is
+/// reported once, so the members whom it concerns name the change.
+#[must_use]
+pub fn of_feedback(
+    tenant: &TenantId,
+    origin: &BundleId,
+    integration: &IntegrationId,
+    channel: Channel,
+    new: &[Feedback],
+) -> Vec<Event> {
+    let mut by_kind: BTreeMap<FeedbackKind, Vec<&Feedback>> = BTreeMap::new();
+    for feedback in new {
+        by_kind.entry(feedback.kind).or_default().push(feedback);
+    }
+    let event = |(kind, reports): (FeedbackKind, Vec<&Feedback>)| {
+        let campaign = &reports.first()?.campaign;
+        let name = feedback_name(kind);
+        let members: Vec<String> = reports
+            .iter()
+            .map(|feedback| feedback.delivery.place.map_or(0, |place| place.member).to_string())
+            .collect();
+        let deliveries: Vec<Value> = reports
+            .iter()
+            .map(|feedback| json!({"id": feedback.delivery, "at": feedback.at.to_rfc3339(), "detail": feedback.detail}))
+            .collect();
+        Some(Event {
+            name,
+            id: format!("{campaign}:{origin}:{name}:{}", members.join(".")),
+            tenant_id: tenant.clone(),
+            detail: json!({
+                "campaign_id": campaign,
+                "channel": channel,
+                "integration_id": integration,
+                "deliveries": deliveries,
+            }),
+        })
+    };
+    by_kind.into_iter().filter_map(event).collect()
+}
+
+const fn feedback_name(kind: FeedbackKind) -> &'static str {
+    match kind {
+        FeedbackKind::Delivered => "delivery.delivered",
+        FeedbackKind::SoftBounced => "delivery.soft_bounced",
+        FeedbackKind::Bounced => "delivery.bounced",
+        FeedbackKind::Opened => "delivery.opened",
+        FeedbackKind::Clicked => "delivery.clicked",
+        FeedbackKind::Complained => "delivery.complained",
+        FeedbackKind::Unsubscribed => "delivery.unsubscribed",
+        FeedbackKind::Compromised => "delivery.compromised",
+        FeedbackKind::Reported => "delivery.reported",
     }
 }
 

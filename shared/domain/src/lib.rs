@@ -23,6 +23,8 @@ pub mod rate;
 pub mod retry;
 pub mod secret;
 pub mod settings;
+pub mod sign_in;
+pub mod suppression;
 pub mod template;
 pub mod tenant;
 pub mod time;

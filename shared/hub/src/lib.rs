@@ -8,6 +8,7 @@ pub mod connections;
 pub mod content;
 pub mod dispatch;
 mod expiring;
+pub mod feedback;
 pub mod leases;
 pub mod open_campaigns;
 pub mod release;

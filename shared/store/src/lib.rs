@@ -12,11 +12,15 @@
 
 mod chain;
 pub mod dynamo;
+mod feedbacks;
 pub mod memory;
 mod meter;
 mod retention;
+mod suppressions;
 mod traits;
 
 pub use chain::{ChainCheck, check_chain};
+pub use feedbacks::{FeedbackTotals, Feedbacks, Reporter};
 pub use meter::{Meter, Usage};
+pub use suppressions::Suppressions;
 pub use traits::*;

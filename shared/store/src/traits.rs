@@ -555,5 +555,11 @@ pub trait Audit: Send + Sync {
 }
 
 /// Everything at once, for functions that need several.
-pub trait Store: Integrations + Bundles + Campaigns + Rates + Settings + Access + Audit {}
-impl<T: Integrations + Bundles + Campaigns + Rates + Settings + Access + Audit> Store for T {}
+pub trait Store:
+    Integrations + Bundles + Campaigns + Rates + Settings + Access + Audit + crate::Feedbacks + crate::Suppressions
+{
+}
+impl<T: Integrations + Bundles + Campaigns + Rates + Settings + Access + Audit + crate::Feedbacks + crate::Suppressions>
+    Store for T
+{
+}

@@ -426,7 +426,7 @@ fn as_due(scope: TenantScope, named: Named) -> Option<Due> {
     match named {
         Named::Bundle(campaign, id) => Some(Due::Bundle(scope, campaign, id)),
         Named::Request(campaign, id) => Some(Due::Request(scope, campaign, id)),
-        Named::Integration(_) | Named::Release(_) => None,
+        Named::Integration(_) | Named::Release(_) | Named::Feedback(..) => None,
     }
 }
 

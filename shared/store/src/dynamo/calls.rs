@@ -19,7 +19,7 @@ use aws_sdk_dynamodb::{
         error::ConditionalCheckFailedException,
     },
 };
-use std::{collections::HashMap, time::Duration};
+use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 /// Which table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(super) struct Write {
 #[derive(Clone, Debug)]
 enum What {
     Put(Item),
-    Update(Key, &'static str),
+    Update(Key, Cow<'static, str>),
     Delete(Key),
 }
 
@@ -62,8 +62,8 @@ impl Write {
         Self::new(What::Put(item))
     }
 
-    pub(super) fn update(key: Key, expression: &'static str) -> Self {
-        Self::new(What::Update(key, expression))
+    pub(super) fn update(key: Key, expression: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(What::Update(key, expression.into()))
     }
 
     pub(super) fn delete(key: Key) -> Self {
@@ -84,7 +84,7 @@ impl Write {
     }
 
     fn names(&self) -> Option<HashMap<String, String>> {
-        let update = if let What::Update(_, expression) = &self.what { *expression } else { "" };
+        let update = if let What::Update(_, expression) = &self.what { expression } else { "" };
         names_in(&[update, self.condition.unwrap_or_default()])
     }
 

@@ -8,10 +8,12 @@
 //!                          B#<request>#<number>[~<generation>]       a bundle
 //!                          B#<request>~<generation>                  a later generation of a request of one recipient
 //!                          P#<request>#<number>                      a bundle's recipients
+//!                          E#<request>[#<number>]                    what providers reported of its deliveries
 //! T#<tenant>#H#<id>        <time>                                    health log
 //! T#<tenant>#HR#<id>       <hour>                                    health roll-ups
 //! T#<tenant>#RL#<id>       0                                         rate lease
 //! T#<tenant>#AUD           <sequence>  #head                         audit chain, and where it ends
+//! T#<tenant>#SUP           <address>                                 nothing is sent to it any more
 //! ```
 //! and in the table of what is looked up before the tenant is known: `KEY#<prefix>`/`0`, `TENANT`/`<id>`.
 //!
@@ -59,13 +61,60 @@ impl std::fmt::Display for Key {
     }
 }
 
-fn partition(scope: &TenantScope, rest: &str) -> String {
-    format!("T#{}#{rest}", scope.tenant())
+macro_rules! partitions {
+    ($(#[$doc:meta])* $name:ident { $($part:ident = $tag:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum $name { $($part,)* }
+
+        impl $name {
+            /// Every one of them: what the erasure of a tenant goes through.
+            pub(super) const ALL: &[Self] = &[$(Self::$part),*];
+
+            const fn tag(self) -> &'static str {
+                match self { $(Self::$part => $tag,)* }
+            }
+        }
+    };
+}
+
+partitions! {
+    /// Partitions of which a tenant has one.
+    OfTenant { Config = "CFG", Campaigns = "CAMP", Suppressions = "SUP", }
+}
+partitions! {
+    /// Partitions of which each integration has one.
+    OfIntegration { HealthLog = "H", HealthHours = "HR", Rate = "RL", }
+}
+partitions! {
+    /// Partitions of which each campaign has one.
+    OfCampaign { Deliveries = "C", }
+}
+
+/// The partitions of a tenant. There are no others: so whoever erases a tenant finds everything, and what is added later
+/// is erased like the rest.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Partition<'a> {
+    Tenant(OfTenant),
+    Integration(OfIntegration, &'a IntegrationId),
+    Campaign(OfCampaign, &'a CampaignId),
+    /// The audit chain, which outlives its tenant.
+    Audit,
+}
+
+pub(super) fn partition(scope: &TenantScope, partition: Partition<'_>) -> String {
+    let tenant = scope.tenant();
+    match partition {
+        Partition::Tenant(part) => format!("T#{tenant}#{}", part.tag()),
+        Partition::Integration(part, id) => format!("T#{tenant}#{}#{id}", part.tag()),
+        Partition::Campaign(part, id) => format!("T#{tenant}#{}#{id}", part.tag()),
+        Partition::Audit => format!("T#{tenant}#AUD"),
+    }
 }
 
 /// Integrations, templates, keys and settings.
 pub(super) fn config(scope: &TenantScope) -> String {
-    partition(scope, "CFG")
+    partition(scope, Partition::Tenant(OfTenant::Config))
 }
 
 pub(super) const INTEGRATIONS: &str = "INT#";
@@ -104,7 +153,7 @@ pub(super) fn release(scope: &TenantScope, held_for: &HeldFor) -> Key {
 }
 
 pub(super) fn campaigns(scope: &TenantScope) -> String {
-    partition(scope, "CAMP")
+    partition(scope, Partition::Tenant(OfTenant::Campaigns))
 }
 
 pub(super) fn campaign(scope: &TenantScope, id: &CampaignId) -> Key {
@@ -113,7 +162,7 @@ pub(super) fn campaign(scope: &TenantScope, id: &CampaignId) -> Key {
 
 /// A campaign's requests, bundles and recipients.
 pub(super) fn deliveries(scope: &TenantScope, campaign: &CampaignId) -> String {
-    partition(scope, &format!("C#{campaign}"))
+    partition(scope, Partition::Campaign(OfCampaign::Deliveries, campaign))
 }
 
 /// Between these stand all bundles of a campaign, and the headers of its requests, but no recipients.
@@ -144,6 +193,14 @@ pub(super) fn payload(scope: &TenantScope, campaign: &CampaignId, id: &BundleId)
     }
 }
 
+/// What comes back of a campaign's deliveries. Stands outside of [`BUNDLES`].
+pub(super) const FEEDBACK: &str = "E#";
+
+/// What comes back of the deliveries of a bundle, whatever their generation.
+pub(super) fn feedback(scope: &TenantScope, campaign: &CampaignId, origin: &BundleId) -> Key {
+    Key::new(deliveries(scope, campaign), numbered("E", origin))
+}
+
 /// Between these stand all generations of a bundle, except the first of a single one.
 pub(super) fn generations(origin: &BundleId) -> (String, String) {
     let first = numbered("B", origin);
@@ -160,7 +217,7 @@ fn numbered(kind: &str, id: &BundleId) -> String {
 }
 
 pub(super) fn health_log(scope: &TenantScope, id: &IntegrationId) -> String {
-    partition(scope, &format!("H#{id}"))
+    partition(scope, Partition::Integration(OfIntegration::HealthLog, id))
 }
 
 pub(super) fn health_report(scope: &TenantScope, id: &IntegrationId, at: Timestamp) -> Key {
@@ -168,7 +225,7 @@ pub(super) fn health_report(scope: &TenantScope, id: &IntegrationId, at: Timesta
 }
 
 pub(super) fn health_hours(scope: &TenantScope, id: &IntegrationId) -> String {
-    partition(scope, &format!("HR#{id}"))
+    partition(scope, Partition::Integration(OfIntegration::HealthHours, id))
 }
 
 /// The roll-up of the hour that begins then.
@@ -182,11 +239,11 @@ pub(super) fn moment(at: Timestamp) -> String {
 }
 
 pub(super) fn rate(scope: &TenantScope, id: &IntegrationId) -> Key {
-    Key::new(partition(scope, &format!("RL#{id}")), "0")
+    Key::new(partition(scope, Partition::Integration(OfIntegration::Rate, id)), "0")
 }
 
 pub(super) fn audit_chain(scope: &TenantScope) -> String {
-    partition(scope, "AUD")
+    partition(scope, Partition::Audit)
 }
 
 pub(super) fn audit(scope: &TenantScope, seq: u64) -> Key {
@@ -201,6 +258,16 @@ pub(super) fn audit_head(scope: &TenantScope) -> Key {
 /// The place that a record's key names; `None` for what is no record.
 pub(super) fn audit_place(sk: &str) -> Option<u64> {
     sk.parse().ok().filter(|place| *place > 0 && format!("{place:020}") == sk)
+}
+
+/// The tenant's suppressed addresses.
+pub(super) fn suppressions(scope: &TenantScope) -> String {
+    partition(scope, Partition::Tenant(OfTenant::Suppressions))
+}
+
+/// Only what has a place in the list has a key.
+pub(super) fn suppression(scope: &TenantScope, address: &str) -> Key {
+    Key::new(suppressions(scope), address)
 }
 
 /// All tenants, in the auth table.
@@ -279,7 +346,7 @@ impl Look {
 
 /// The index key of what is held for this.
 pub(super) fn held(scope: &TenantScope, held_for: &HeldFor) -> String {
-    format!("held#{}", partition(scope, &cause(held_for)))
+    format!("held#T#{}#{}", scope.tenant(), cause(held_for))
 }
 
 fn cause(held_for: &HeldFor) -> String {
@@ -297,6 +364,8 @@ pub(super) enum Named {
     /// A header, or the first generation of a single bundle.
     Request(CampaignId, RequestId),
     Bundle(CampaignId, BundleId),
+    /// What was reported of the deliveries of this bundle.
+    Feedback(CampaignId, BundleId),
 }
 
 /// Reads a key; `None` for what is none of the above.
@@ -318,6 +387,7 @@ pub(super) fn parse(key: &Key) -> Option<(TenantScope, Named)> {
         match key.sk.split_once('#')? {
             ("A", id) => Named::Request(campaign, id.parse().ok()?),
             ("B", id) => Named::Bundle(campaign, parse_bundle(id)?),
+            ("E", id) => Named::Feedback(campaign, parse_bundle(id).filter(|id| id.generation == 0)?),
             _ => return None,
         }
     };
@@ -381,6 +451,15 @@ mod tests {
                 Named::Bundle(campaign, id)
             };
             prop_assert_eq!(parse(&key), Some((scope, named)));
+        }
+
+        #[test]
+        fn a_feedback_key_is_read_back_and_stands_apart(scope in scopes(), campaign in campaign_ids(), id in bundle_ids()) {
+            let key = feedback(&scope, &campaign, &id);
+            prop_assert!(key.sk.starts_with(FEEDBACK));
+            prop_assert!(key.sk.as_str() > BUNDLES.1);
+            let origin = BundleId { generation: 0, ..id };
+            prop_assert_eq!(parse(&key), Some((scope, Named::Feedback(campaign, origin))));
         }
 
         #[test]

@@ -9,11 +9,13 @@ mod bundle_item;
 mod bundles;
 mod calls;
 mod campaigns;
+mod feedbacks;
 mod integrations;
 mod keys;
 mod rates;
 mod settings;
 mod stream;
+mod suppressions;
 
 pub use stream::{Committed, StreamItem, committed};
 

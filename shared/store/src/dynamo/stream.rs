@@ -3,10 +3,17 @@
 use super::{
     attributes::{Item, record_of},
     bundle_item::read_bundle,
+    calls::corrupt,
+    feedbacks::{read_feedback, read_reporter},
     keys::{self, Key, Named},
 };
-use crate::{Result, retention::is_over};
-use domain::{bundle::Bundle, integration::Integration, tenant::TenantScope};
+use crate::{Reporter, Result, retention::is_over};
+use domain::{
+    bundle::{Bundle, BundleId},
+    feedback::Feedback,
+    integration::Integration,
+    tenant::TenantScope,
+};
 
 /// An item's image in the stream, of the type that `aws_lambda_events` has.
 pub type StreamItem = serde_dynamo::Item;
@@ -32,6 +39,17 @@ pub enum Committed {
         /// As it is now.
         new: Box<Integration>,
     },
+    /// Something was reported of deliveries for the first time.
+    Feedback {
+        /// Whose they are.
+        scope: TenantScope,
+        /// The bundle that they began in.
+        origin: BundleId,
+        /// Through whom it came.
+        reporter: Reporter,
+        /// What was not known before, sorted by delivery.
+        new: Vec<Feedback>,
+    },
 }
 
 /// Reads a change; `None` for what nobody is told of.
@@ -50,6 +68,13 @@ pub fn committed(old: Option<StreamItem>, new: StreamItem) -> Result<Option<Comm
             // What was over and not yet deleted is no predecessor.
             let old = old.filter(|old| !is_over(old.created_at, new.created_at));
             Ok(Some(Committed::Bundle { scope, old: old.map(Box::new), new: Box::new(new) }))
+        }
+        Named::Feedback(campaign, origin) => {
+            let reporter = read_reporter(&new).ok_or_else(|| corrupt(&new, "it does not tell who reported"))?;
+            let known = old.map(|old| read_feedback(&campaign, &origin, &old)).unwrap_or_default();
+            let mut new = read_feedback(&campaign, &origin, &new);
+            new.retain(|feedback| !known.contains(feedback));
+            Ok(Some(Committed::Feedback { scope, origin, reporter, new }))
         }
         Named::Release(_) => Ok(None),
     }

@@ -10,9 +10,11 @@ mod access;
 mod audit;
 mod bundles;
 mod campaigns;
+mod feedbacks;
 mod integrations;
 mod rates;
 mod settings;
+mod suppressions;
 
 pub use audit::Chain;
 
@@ -40,6 +42,8 @@ struct State {
     settings: settings::Tables,
     access: access::Tables,
     audit: audit::Tables,
+    feedbacks: feedbacks::Tables,
+    suppressions: suppressions::Tables,
     /// What was asked to be released, and when.
     releases: BTreeMap<(TenantId, String), (crate::HeldFor, Timestamp)>,
 }

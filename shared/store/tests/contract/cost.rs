@@ -4,16 +4,21 @@ use crate::{
     emulator,
     fixtures::{
         NOON, SENT, acme, audit, bundle_of, cause, claimed, done, integration, next, payload, report, request, spring,
-        stored_single,
+        stored_bundle, stored_single,
     },
 };
 use domain::{
     bundle::{BUNDLE_MAX, MemberResult},
+    channel::Channel,
+    feedback::{Feedback, FeedbackKind},
     health::HealthStatus,
+    ids::IntegrationId,
     rate::RateState,
 };
 use std::collections::BTreeMap;
-use trunkline_store::{Bundles as _, Campaigns as _, ClaimError, Integrations as _, Rates as _, Usage};
+use trunkline_store::{
+    Bundles as _, Campaigns as _, ClaimError, Feedbacks as _, Integrations as _, Rates as _, Reporter, Usage,
+};
 
 fn calls<const N: usize>(usage: &Usage, expected: [(&'static str, u64); N]) {
     assert_eq!(usage.calls, BTreeMap::from(expected));
@@ -109,6 +114,32 @@ async fn a_probe_is_three_writes_and_a_change_of_health_a_transaction() {
     // One each of the log, the roll-up and the integration, and the index entry that moves.
     units(&usage, 0.0, 5.0);
     calls(&tested(HealthStatus::Fail, 3).await, changed);
+}
+
+#[tokio::test]
+async fn what_comes_back_of_a_bundle_is_one_write() {
+    let store = emulator::store().await;
+    let bundle = stored_bundle(&store, 25).await.id;
+    let reporter = Reporter { integration: IntegrationId::generate(), channel: Channel::Email };
+    let reports: Vec<_> = [FeedbackKind::Delivered, FeedbackKind::Opened]
+        .into_iter()
+        .flat_map(|kind| (0..25).map(move |member| (kind, member)))
+        .map(|(kind, member)| {
+            let delivery = bundle.delivery(member);
+            Feedback { campaign: spring(), delivery, kind, at: NOON, detail: String::new() }
+        })
+        .collect();
+    store.meter().reset();
+    store.record_feedback(&acme(), &reporter, &reports).await.unwrap();
+    let usage = store.meter().reset();
+    calls(&usage, [("UpdateItem", 1)]);
+    units(&usage, 0.0, 1.0);
+    store.feedback_totals(&acme(), &spring()).await.unwrap();
+    let usage = store.meter().reset();
+    calls(&usage, [("Query", 1)]);
+    units(&usage, 0.5, 0.0);
+    store.feedback_of(&acme(), &spring(), &[bundle]).await.unwrap();
+    calls(&store.meter().reset(), [("BatchGetItem", 1)]);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod bundles;
 mod campaigns;
 mod cost;
 mod emulator;
+mod feedbacks;
 mod fixtures;
 mod integrations;
 mod lists;
@@ -72,6 +73,13 @@ contract! {
         leaving_a_pause_asks_for_a_release
         campaigns_come_in_order_of_their_ids
         concurrent_leases_are_all_counted;
+    feedbacks:
+        of_each_kind_the_first_report_stays
+        feedback_is_of_the_delivery_whatever_its_generation
+        feedback_is_counted_and_stands_apart_from_the_bundles
+        an_address_is_listed_once_with_its_first_reason
+        what_a_person_lists_and_removes_is_remembered
+        suppressions_come_page_by_page;
     integrations:
         a_writer_must_have_seen_the_newest_integration
         a_deleted_integration_is_found_but_not_listed
