@@ -16,6 +16,7 @@ const ANSWERS: &[(&str, &str, Option<&str>)] = &[
     ("deliveries", "/statusCode", Some("200")),
     ("send-email", "/batchItemFailures", Some("[]")),
     ("send-slack", "/batchItemFailures", Some("[]")),
+    ("send-teams", "/batchItemFailures", Some("[]")),
     ("publish", "/batchItemFailures", Some("[]")),
     ("probe", "/queued", None),
     ("sweep", "", None),
@@ -47,7 +48,7 @@ async fn every_function_answers_its_sample() {
 async fn every_queue_hides_a_message_for_six_times_its_functions_limit() {
     let aws = Emulator::of(Stack::shared());
     for (queue, function) in
-        [("EmailQueueUrl", "send-email"), ("SlackQueueUrl", "send-slack"), ("ProbeQueueUrl", "probe")]
+        [("EmailQueueUrl", "send-email"), ("SlackQueueUrl", "send-slack"), ("TeamsQueueUrl", "send-teams"), ("ProbeQueueUrl", "probe")]
     {
         let (hidden_s, limit_s) = (aws.hides_for_s(queue).await, aws.limit_s(function).await);
         assert!(

@@ -78,6 +78,9 @@ fn checked(mut patch: SettingsPatch) -> Answer<SettingsPatch> {
             }
             providers::check_address(Provider::Slack, &Config::new(), address)
         });
+        check_list(&mut faults, "sandbox.teams", &mut sandbox.teams, |address| {
+            providers::check_address(Provider::Teams, &Config::new(), address)
+        });
     }
     faults.finish()?;
     Ok(patch)
@@ -126,11 +129,11 @@ mod tests {
     #[tokio::test]
     async fn every_address_that_cannot_be_written_to_is_named() {
         let stage = Stage::new().await;
-        let body = json!({"sandbox": {"email": ["qa@example.com", "qa@", ""], "slack": ["#general"]}});
+        let body = json!({"sandbox": {"email": ["qa@example.com", "qa@", ""], "slack": ["#general"], "teams": ["default", "General"]}});
         let answer = stage.patch("/v1/settings", body).await;
         let fields: Vec<_> = answer.body["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
         assert_eq!(answer.status, 422);
-        assert_eq!(fields, ["sandbox.email[1]", "sandbox.email[2]", "sandbox.slack[0]"]);
+        assert_eq!(fields, ["sandbox.email[1]", "sandbox.email[2]", "sandbox.slack[0]", "sandbox.teams[1]"]);
         let many = json!({"sandbox": {"email": vec!["qa@example.com"; 21]}});
         let answer = stage.patch("/v1/settings", many).await;
         assert_eq!(answer.body["errors"][0]["code"], "out_of_range");

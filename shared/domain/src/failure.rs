@@ -49,6 +49,13 @@ impl Failure {
     }
 }
 
+/// Whether an attempt that ended with this code may have handed the message over: those that providers give with
+/// [`FailureKind::Unknown`].
+#[must_use]
+pub fn leaves_doubt(code: &str) -> bool {
+    matches!(code, "timeout" | "connection_lost" | "interrupted" | "provider_protocol" | "smtp_protocol")
+}
+
 /// One line of at most [`DETAIL_MAX_CHARS`] characters.
 #[must_use]
 pub fn shorten(detail: &str) -> String {
@@ -171,6 +178,33 @@ explanations! {
     "postmark_message_refused":
         "Postmark refused the message for good.", "Read Postmark's words; an address or the content is the usual cause.",
         "رفض Postmark الرسالة نهائيًا.", "اقرأ رد Postmark؛ فالسبب المعتاد هو أحد العناوين أو المحتوى.";
+    "ses_key_refused":
+        "Amazon SES refused the access key.", "Enter an active access key id and the secret access key that belongs to it; keys of another AWS partition are not known.",
+        "رفض Amazon SES مفتاح الوصول.", "أدخل معرّف مفتاح وصول فعّالًا والمفتاح السري المطابق له؛ فمفاتيح أقسام AWS الأخرى غير معروفة.";
+    "ses_not_permitted":
+        "The access key may not do this in Amazon SES.", "Give its IAM user the permission that SES's words name: ses:SendEmail, or ses:GetAccount for the test.",
+        "لا يملك مفتاح الوصول صلاحية لهذا الإجراء في Amazon SES.", "امنح مستخدم IAM الصلاحية المذكورة في الرد: ‎ses:SendEmail أو ‎ses:GetAccount للاختبار.";
+    "ses_clock_off":
+        "Amazon SES refused the time of the request's signature.", "Nothing to mend in the settings: the hub's clock and AWS's differ by more than five minutes. Tell the operator if it lasts.",
+        "رفض Amazon SES وقت توقيع الطلب.", "لا شيء لإصلاحه في الإعدادات: يختلف توقيت المنصة عن توقيت AWS بأكثر من خمس دقائق. أبلغ المشغّل إذا استمر ذلك.";
+    "ses_sender_refused":
+        "Amazon SES refused the sender address.", "Verify the `from_address` or its domain as an identity in SES, in the `region` of the integration.",
+        "رفض Amazon SES عنوان المرسل.", "وثّق العنوان from_address أو نطاقه كهوية في SES وفي المنطقة region نفسها.";
+    "ses_sandbox":
+        "The Amazon SES account is in the sandbox, so it sends to verified addresses only.", "Request production access for this region in the SES console, or verify the recipient's address there; meanwhile it is retried by the retry policy.",
+        "حساب Amazon SES في البيئة التجريبية، فلا يرسل إلا إلى عناوين موثّقة.", "اطلب الوصول إلى بيئة الإنتاج لهذه المنطقة من لوحة SES، أو وثّق عنوان المستلم هناك؛ وإلى ذلك الحين تُعاد المحاولة وفق السياسة.";
+    "ses_sending_paused":
+        "Sending is paused for the Amazon SES account or its configuration set.", "Look at the account's reputation dashboard in the SES console, settle what AWS asks, and resume sending; meanwhile it is retried by the retry policy.",
+        "الإرسال متوقف لحساب Amazon SES أو لمجموعة الإعدادات.", "راجع لوحة السمعة في SES وعالج ما تطلبه AWS ثم استأنف الإرسال؛ وإلى ذلك الحين تُعاد المحاولة وفق السياسة.";
+    "ses_quota_used_up":
+        "The Amazon SES account has used up its quota of the last 24 hours.", "Wait, or request a higher sending quota in the SES console; the channel pauses and goes on by itself.",
+        "استنفد حساب Amazon SES حصته لآخر 24 ساعة.", "انتظر أو اطلب رفع الحصة من لوحة SES؛ تتوقف القناة مؤقتًا ثم تتابع تلقائيًا.";
+    "ses_configuration_set_unknown":
+        "Amazon SES does not know the configuration set in this region.", "Create the configuration set in the `region` of the integration, or correct its name in `configuration_set`.",
+        "لا يعرف Amazon SES مجموعة الإعدادات في هذه المنطقة.", "أنشئ مجموعة الإعدادات في المنطقة region، أو صحّح اسمها في configuration_set.";
+    "ses_message_refused":
+        "Amazon SES refused the message for good.", "Read SES's words; an address that is malformed or the content is the usual cause.",
+        "رفض Amazon SES الرسالة نهائيًا.", "اقرأ رد SES؛ فالسبب المعتاد عنوان غير صحيح أو المحتوى.";
     "slack_login_refused":
         "Slack refused the token.", "Reinstall the app in the workspace and enter its current bot token.",
         "رفض Slack رمز الوصول.", "أعد تثبيت التطبيق في مساحة العمل وأدخل رمز البوت الحالي.";
@@ -189,6 +223,66 @@ explanations! {
     "slack_rejected":
         "Slack refused the message for good.", "Read Slack's words; the message's format or size is the usual cause.",
         "رفض Slack الرسالة نهائيًا.", "اقرأ رد Slack؛ فالسبب المعتاد هو تنسيق الرسالة أو حجمها.";
+    "teams_address_refused":
+        "The Teams workflow refused the address: its signature is wrong or incomplete, or it wants a sign-in.", "Let anyone trigger the workflow (\"Who can trigger the flow?\"), copy its URL anew and enter all of it.",
+        "رفض سير عمل Teams العنوان: توقيعه خاطئ أو ناقص، أو أنه يتطلب تسجيل الدخول.", "اسمح لأي شخص بتشغيل سير العمل، ثم انسخ عنوانه من جديد وأدخله كاملًا.";
+    "teams_workflow_gone":
+        "The Teams workflow no longer exists.", "Create the workflow again in Teams and enter its new URL.",
+        "لم يعد سير عمل Teams موجودًا.", "أنشئ سير العمل من جديد في Teams وأدخل عنوانه الجديد.";
+    "teams_workflow_off":
+        "The Teams workflow is switched off.", "Switch it on in the Workflows app of Teams; Microsoft also switches off workflows whose owner has left.",
+        "سير عمل Teams متوقف.", "شغّله من تطبيق Workflows في Teams؛ كما توقف Microsoft مسارات العمل التي غادر مالكها.";
+    "teams_message_too_large":
+        "The message is larger than the 28 KB that Teams takes.", "Shorten the text.",
+        "الرسالة أكبر من 28 كيلوبايت، وهو الحد الذي يقبله Teams.", "اختصر النص.";
+    "teams_rejected":
+        "The Teams workflow refused the message for good.", "Read the workflow's words and its run history; the message's format or a changed workflow is the usual cause.",
+        "رفض سير عمل Teams الرسالة نهائيًا.", "اقرأ رد سير العمل وسجل تشغيله؛ فالسبب المعتاد هو تنسيق الرسالة أو تعديل سير العمل.";
+    "m365_directory_not_found":
+        "Microsoft Entra ID does not know this directory.", "Enter in `directory_id` the Directory (tenant) ID from the app registration's overview.",
+        "لا يعرف Microsoft Entra ID هذا الدليل.", "أدخل في directory_id معرّف الدليل (المستأجر) من صفحة تسجيل التطبيق.";
+    "m365_app_not_found":
+        "The directory has no app with this client id.", "Enter in `client_id` the Application (client) ID of an app that is registered in this directory.",
+        "لا يوجد في الدليل تطبيق بهذا المعرّف.", "أدخل في client_id معرّف التطبيق (العميل) لتطبيق مسجّل في هذا الدليل.";
+    "m365_login_refused":
+        "Microsoft refused the app's client secret, or the token made with it.", "Create a new client secret under Certificates & secrets and enter its value, not its id; secrets expire.",
+        "رفضت Microsoft السر الخاص بالتطبيق أو الرمز الصادر به.", "أنشئ سرًا جديدًا ضمن Certificates & secrets وأدخل قيمته لا معرّفه؛ فالأسرار تنتهي صلاحيتها.";
+    "m365_certificate_refused":
+        "Microsoft refused the app's certificate.", "Upload the certificate in `certificate` to the app registration, and enter the private key that belongs to it.",
+        "رفضت Microsoft شهادة التطبيق.", "ارفع الشهادة الموجودة في certificate إلى تسجيل التطبيق، وأدخل المفتاح الخاص المطابق لها.";
+    "m365_consent_missing":
+        "No administrator has consented to the app in this directory.", "Under API permissions choose Grant admin consent, then test again.",
+        "لم يمنح أي مسؤول الموافقة للتطبيق في هذا الدليل.", "ضمن API permissions اختر Grant admin consent ثم أعد الاختبار.";
+    "m365_permission_missing":
+        "The app may not use attack simulation.", "Add the application permission AttackSimulation.ReadWrite.All for Microsoft Graph, grant admin consent, and test again in some minutes.",
+        "لا يملك التطبيق صلاحية محاكاة الهجمات.", "أضف صلاحية التطبيق AttackSimulation.ReadWrite.All في Microsoft Graph وامنح موافقة المسؤول، ثم أعد الاختبار بعد دقائق.";
+    "m365_licence_missing":
+        "The Microsoft 365 tenant has no licence for attack simulation training.", "Attack simulation training comes with Microsoft Defender for Office 365 Plan 2, alone or within Microsoft 365 E5.",
+        "لا يملك مستأجر Microsoft 365 ترخيصًا للتدريب على محاكاة الهجمات.", "يأتي التدريب على محاكاة الهجمات مع Microsoft Defender for Office 365 Plan 2 منفردًا أو ضمن Microsoft 365 E5.";
+    "m365_payload_not_found":
+        "Microsoft 365 does not know the payload.", "Enter in `payload_id` the id of a payload of this tenant's content library.",
+        "لا يعرف Microsoft 365 هذه الحمولة.", "أدخل في payload_id معرّف حمولة من مكتبة المحتوى لهذا المستأجر.";
+    "m365_payload_unfit":
+        "The payload cannot be used as it is: it is not ready, or made for another attack technique.", "Finish the payload in Microsoft 365, or choose the `attack_technique` that it was made for.",
+        "لا يمكن استخدام الحمولة كما هي: فهي غير جاهزة أو مُعدّة لأسلوب هجوم آخر.", "أكمل إعداد الحمولة في Microsoft 365، أو اختر في attack_technique الأسلوب الذي أُعدّت له.";
+    "m365_page_not_found":
+        "Microsoft 365 does not know the landing page or login page.", "Enter in `landing_page_id` and `login_page_id` ids of pages of this tenant's content library, or leave them out.",
+        "لا يعرف Microsoft 365 صفحة الوصول أو صفحة الدخول.", "أدخل في landing_page_id وlogin_page_id معرّفات صفحات من مكتبة المحتوى لهذا المستأجر، أو اتركهما فارغين.";
+    "m365_target_not_allowed":
+        "A dry run may name the tenant's test users only.", "Add the user to the list with PATCH /v1/settings {\"sandbox\": {\"m365\": [...]}}, or leave the address out.",
+        "لا يجوز أن تتضمن التجربة الجافة إلا المستخدمين التجريبيين للمستأجر.", "أضف المستخدم إلى القائمة عبر ‎PATCH /v1/settings {\"sandbox\": {\"m365\": [...]}} أو احذف العنوان.";
+    "m365_simulation_refused":
+        "Microsoft 365 refused the simulation for good.", "Read Microsoft's words, which name the field; often a target is no mailbox of this tenant, or the payload needs a login page.",
+        "رفض Microsoft 365 المحاكاة نهائيًا.", "اقرأ رد Microsoft الذي يذكر الحقل؛ فغالبًا ما يكون أحد المستهدفين دون صندوق بريد في هذا المستأجر أو تحتاج الحمولة إلى صفحة دخول.";
+    "m365_simulation_failed":
+        "Microsoft 365 could not run the simulation.", "Open the simulation in the Microsoft Defender portal under Attack simulation training; it says why.",
+        "تعذّر على Microsoft 365 تشغيل المحاكاة.", "افتح المحاكاة في بوابة Microsoft Defender ضمن Attack simulation training لمعرفة السبب.";
+    "m365_simulation_gone":
+        "Microsoft 365 does not know the simulation any more.", "Somebody may have deleted it in the portal; its results so far are kept.",
+        "لم يعد Microsoft 365 يعرف هذه المحاكاة.", "ربما حذفها أحدهم من البوابة؛ ويُحتفظ بنتائجها حتى الآن.";
+    "m365_not_a_draft":
+        "The trial simulation is not the draft that was asked for.", "Look at it in the Microsoft Defender portal at once and cancel it there if it is scheduled.",
+        "المحاكاة التجريبية ليست المسودة المطلوبة.", "افحصها فورًا في بوابة Microsoft Defender وألغها هناك إن كانت مجدولة.";
     "rate_limited":
         "The provider asked us to slow down.", "Nothing to do: the channel pauses and goes on by itself. Lower the limits if it happens often.",
         "طلب المزوّد الإبطاء.", "لا يلزم أي إجراء: تتوقف القناة مؤقتًا ثم تتابع تلقائيًا. خفّض الحدود إذا تكرر ذلك.";
@@ -204,6 +298,9 @@ explanations! {
     "secret_unreadable":
         "The stored secret could not be decrypted.", "Enter the secret again; if it happens again, check the KMS key's policy.",
         "تعذّر فك تشفير السر المخزّن.", "أدخل السر من جديد؛ وإن تكرر الأمر فتحقق من سياسة مفتاح KMS.";
+    "breaker_open":
+        "Most of what was sent through it in the last minutes failed, so sending through it is paused.", "Read the errors of the last deliveries. It is tried again every 30 seconds and goes on by itself; meanwhile another integration of the channel takes over where there is one.",
+        "فشل معظم ما أُرسل عبره في الدقائق الأخيرة، لذلك أُوقف الإرسال عبره مؤقتًا.", "اقرأ أخطاء آخر عمليات التسليم. تُعاد المحاولة كل 30 ثانية ويستأنف العمل تلقائيًا؛ وفي هذه الأثناء يحل محله تكامل آخر للقناة إن وُجد.";
     "template_failed":
         "The message could not be made from the template.", "Give the variable that the words name, or mend the template.",
         "تعذّر إنشاء الرسالة من القالب.", "أضف المتغيّر المذكور أو أصلح القالب.";

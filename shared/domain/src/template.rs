@@ -12,7 +12,9 @@ use std::{
     sync::LazyLock,
 };
 
+mod markdown;
 mod ready_made;
+pub use markdown::escape_markdown;
 pub use ready_made::{RESERVED_PREFIX, ready_made};
 
 /// Steps a template may take; the ready-made ones take fewer than 200.
@@ -83,7 +85,7 @@ pub struct TemplateText {
     /// The subject, where the channel has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// Plain text; Slack's mrkdwn on that channel.
+    /// Plain text; on Slack its mrkdwn, on Teams the Markdown of Adaptive Cards.
     pub text: String,
     /// HTML, where the channel can show it. Variables are escaped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,8 +185,9 @@ impl<'a> Parts<'a> {
             source.map(|source| Text::compile(part, markup, source)).transpose()
         };
         let text_markup = match channel {
-            Channel::Email | Channel::Teams | Channel::M365 => Markup::Plain,
+            Channel::Email | Channel::M365 => Markup::Plain,
             Channel::Slack => Markup::Mrkdwn,
+            Channel::Teams => Markup::Markdown,
         };
         Ok(Compiled {
             subject: part("subject", Markup::Plain, self.subject)?,
@@ -224,7 +227,12 @@ enum Markup {
     Html,
     /// Slack's: `&`, `<` and `>` are special (Slack, "Formatting text for app surfaces").
     Mrkdwn,
+    /// That of Adaptive Cards.
+    Markdown,
 }
+
+const MRKDWN: &str = "mrkdwn";
+const MARKDOWN: &str = "markdown";
 
 impl Markup {
     /// minijinja chooses the escaping by the template's name.
@@ -232,7 +240,8 @@ impl Markup {
         match self {
             Self::Plain => "plain",
             Self::Html => "html",
-            Self::Mrkdwn => "mrkdwn",
+            Self::Mrkdwn => MRKDWN,
+            Self::Markdown => MARKDOWN,
         }
     }
 }
@@ -284,10 +293,14 @@ fn environment() -> Environment<'static> {
     environment.set_recursion_limit(8);
     environment.set_auto_escape_callback(|name| match name {
         "html" => AutoEscape::Html,
-        "mrkdwn" => AutoEscape::Custom("mrkdwn".into()),
+        MRKDWN => AutoEscape::Custom(MRKDWN.into()),
+        MARKDOWN => AutoEscape::Custom(MARKDOWN.into()),
         _ => AutoEscape::None,
     });
     environment.set_formatter(|out, state, value| match state.auto_escape() {
+        AutoEscape::Custom(markup) if markup == MARKDOWN => {
+            out.write_str(&escape_markdown(&value.to_string())).map_err(Into::into)
+        }
         AutoEscape::Custom(_) => {
             let escaped = value.to_string().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
             out.write_str(&escaped).map_err(Into::into)
@@ -389,6 +402,13 @@ mod tests {
         let template = Template { channel: Channel::Slack, ..template(text("<https://a.example|Hi> {{ name }}")) };
         let rendered = template.render(None, &vars(&[("name", "<!channel> & co")])).unwrap();
         assert_eq!(rendered.text, "<https://a.example|Hi> &lt;!channel&gt; &amp; co");
+    }
+
+    #[test]
+    fn on_teams_a_value_is_no_markdown_and_the_authors_own_is() {
+        let template = Template { channel: Channel::Teams, ..template(text("**Hi** {{ name }}\n- {{ name | upper }}")) };
+        let rendered = template.render(None, &vars(&[("name", "*x*\n[a](b)")])).unwrap();
+        assert_eq!(rendered.text, r"**Hi** \*x\* \[a\]\(b)".to_owned() + "\n" + r"- \*X\* \[A\]\(B)");
     }
 
     #[test]

@@ -10,10 +10,10 @@ use crate::{
     m365::M365,
     postmark::{self, Postmark},
     sendgrid::{self, Sendgrid},
-    ses::Ses,
+    ses::{self, Ses},
     slack::Slack,
     smtp::{self, Smtp},
-    teams::Teams,
+    teams::{self, Teams},
 };
 use domain::{
     channel::Provider,
@@ -147,7 +147,16 @@ impl Carry for Email {
             Self::Smtp(_) => smtp::CONNECTIONS,
             Self::Sendgrid(_) => sendgrid::CONCURRENCY,
             Self::Postmark(_) => postmark::CONCURRENCY,
-            Self::Ses(_) => 8,
+            Self::Ses(_) => ses::CONCURRENCY,
+        }
+    }
+
+    async fn find(&self, out: &Outgoing<'_>) -> Found {
+        match self {
+            Self::Sendgrid(sendgrid) => sendgrid.find(out).await,
+            Self::Postmark(postmark) => postmark.find(out).await,
+            // SES has no search by tag, and a mail server none at all.
+            Self::Smtp(_) | Self::Ses(_) => Found::CannotTell,
         }
     }
 }
@@ -197,7 +206,7 @@ impl Carry for Teams {
     }
 
     fn concurrency(&self) -> usize {
-        1
+        teams::CONCURRENCY
     }
 }
 

@@ -11,6 +11,7 @@ mod catalog;
 mod connection;
 mod endpoints;
 mod entra;
+mod events;
 mod exchange;
 mod fields;
 mod m365;
@@ -26,8 +27,10 @@ pub use catalog::{CatalogEntry, LimitDefaults, SecretField};
 pub use connection::{Carry, Connect, Connection, Email, Found};
 pub use endpoints::Endpoints;
 pub use entra::Entra;
+pub use events::{Posted, Refused, Report, Reports, events_need_secrets, posts_events, read_events};
 pub use fields::FieldError;
 pub use m365::M365;
+pub use ses::event as ses_event;
 pub use slack::Slack;
 pub use teams::Teams;
 
@@ -70,7 +73,7 @@ pub fn validate_secrets(provider: Provider, config: &Config, secrets: &Secrets, 
         Provider::Postmark => postmark::settings::validate_secrets(secrets),
         Provider::Ses => ses::settings::validate_secrets(config, secrets, guard),
         Provider::Slack => slack::settings::validate_secrets(config, secrets, guard),
-        Provider::Teams => teams::settings::validate_secrets(config, secrets, guard),
+        Provider::Teams => teams::settings::validate_secrets(secrets, guard),
         Provider::M365 => m365::settings::validate_secrets(config, secrets, guard),
         Provider::Entra => entra::settings::validate_secrets(config, secrets, guard),
     }
@@ -99,7 +102,7 @@ pub fn check_address(provider: Provider, config: &Config, address: &str) -> Resu
         Provider::Smtp | Provider::Sendgrid | Provider::Postmark | Provider::Ses | Provider::M365 => {
             mail::check_address(address)
         }
-        Provider::Teams => Ok(()),
+        Provider::Teams => teams::settings::check_address(address),
         Provider::Entra => Err("this integration signs users in and delivers nothing".to_owned()),
         Provider::Slack => slack::settings::check_address(config, address),
     }
@@ -113,10 +116,10 @@ pub fn default_limits(provider: Provider, config: &Config) -> Limits {
         | Provider::Sendgrid
         | Provider::Postmark
         | Provider::Ses
-        | Provider::Teams
         | Provider::M365
         | Provider::Entra => Limits::default(),
         Provider::Slack => slack::settings::default_limits(config),
+        Provider::Teams => teams::settings::default_limits(),
     }
 }
 
@@ -125,7 +128,7 @@ pub fn default_limits(provider: Provider, config: &Config) -> Limits {
 pub struct Outgoing<'a> {
     /// What goes with the message, so that it can be found again.
     pub tags: Tags<'a>,
-    /// Where to: an e-mail address, a Slack channel or member id.
+    /// Where to: an e-mail address, a Slack channel or member id, or `default` for an integration's own channel.
     pub address: &'a str,
     /// The recipient's language.
     pub locale: Option<Locale>,
@@ -173,7 +176,9 @@ mod tests {
             (include_str!("../../../docs/providers/smtp.md"), "smtp_"),
             (include_str!("../../../docs/providers/sendgrid.md"), "sendgrid_"),
             (include_str!("../../../docs/providers/postmark.md"), "postmark_"),
+            (include_str!("../../../docs/providers/ses.md"), "ses_"),
             (include_str!("../../../docs/providers/slack.md"), "slack_"),
+            (include_str!("../../../docs/providers/teams.md"), "teams_"),
         ] {
             let table = page.split("## Errors").nth(1).unwrap();
             for code in CODES.iter().filter(|code| code.starts_with(prefix)) {

@@ -4,3 +4,4 @@
 pub mod mail_api;
 pub mod process;
 pub mod slack;
+pub mod teams;

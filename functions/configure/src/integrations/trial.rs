@@ -76,8 +76,20 @@ fn fields_at_fault(draft: &Draft, code: &str) -> &'static [&'static str] {
             "postmark_token_refused" => &["secrets.server_token"],
             _ => &[""],
         },
+        Provider::Ses => match code {
+            "ses_key_refused" => &["secrets.secret_access_key", "config.access_key_id"],
+            "ses_not_permitted" => &["config.access_key_id"],
+            // A region that AWS does not have is a host that nobody finds.
+            "unreachable" | "ses_sending_paused" => &["config.region"],
+            _ => &[""],
+        },
         // Filled in by each provider.
-        Provider::Ses | Provider::Teams | Provider::M365 | Provider::Entra => &[""],
+        Provider::M365 | Provider::Entra => &[""],
+        Provider::Teams => match code {
+            "teams_address_refused" | "teams_workflow_gone" | "address_not_allowed" | "unreachable"
+            | "provider_protocol" => &["secrets.webhook_url"],
+            _ => &[""],
+        },
         // With a webhook, its URL is all there is; with a bot token, Slack's address is ours to know.
         Provider::Slack if draft.secrets.contains_key("webhook_url") => match code {
             "slack_channel_not_found"

@@ -35,6 +35,7 @@ const SETTINGS: [(&str, &str); 18] = [
     ("RUST_LOG", "info"),
     ("SLACK_API_URL", "https://slack.com/api"),
     ("SLACK_QUEUE_URL", "http://127.0.0.1:9/slack"),
+    ("TEAMS_QUEUE_URL", "http://127.0.0.1:9/teams"),
     ("STAGE", "local"),
     ("TENANT_TABLE", "tenants"),
 ];

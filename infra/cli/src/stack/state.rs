@@ -25,6 +25,9 @@ pub struct StackState {
     pub smtp: Smtp,
     /// The Slack double; none until its program is built.
     pub slack: Option<Slack>,
+    /// The Teams double; none until its program is built.
+    #[serde(default)]
+    pub teams: Option<Teams>,
     /// The doubles of the e-mail APIs; none until their program is built.
     #[serde(default)]
     pub mail_api: Option<MailApi>,
@@ -68,6 +71,13 @@ pub struct Smtp {
 /// The Slack double of a stack.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Slack {
+    /// Its base address.
+    pub url: String,
+}
+
+/// The Teams double of a stack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Teams {
     /// Its base address.
     pub url: String,
 }

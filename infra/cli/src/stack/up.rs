@@ -1,7 +1,7 @@
 //! Bringing a stack up, and ending it.
 
 use super::{
-    DEFAULT_NAME, Error, MailApi, Process, Progress, Project, Slack, Smtp, StackState, build, logs,
+    DEFAULT_NAME, Error, MailApi, Process, Progress, Project, Slack, Smtp, StackState, Teams, build, logs,
     process::end,
     python::{self, lock},
     state, tenant, tether,
@@ -27,6 +27,7 @@ const EGRESS_ALLOW: &str = "127.0.0.0/8:*";
 /// The providers' doubles, as far as their programs are built.
 struct Doubles {
     slack: Option<Slack>,
+    teams: Option<Teams>,
     mail_api: Option<MailApi>,
 }
 
@@ -192,6 +193,7 @@ impl Starting {
             key,
             smtp,
             slack: doubles.slack,
+            teams: doubles.teams,
             mail_api: doubles.mail_api,
             inbox_dir: self.folder.join("inbox"),
             events_log,
@@ -214,6 +216,7 @@ impl Starting {
         let smtp = self.spawn("smtp", &mut smtp)?;
 
         let slack = self.spawn_double("slack", "slack-double", options)?;
+        let teams = self.spawn_double("teams", "teams-double", options)?;
         let mail_api = self.spawn_double("mail-api", "mail-api-doubles", options)?;
 
         let mut emulator = self.python(python, "launch_emulator.py");
@@ -226,7 +229,7 @@ impl Starting {
 
         Ok((
             self.ready(&smtp).await?,
-            Doubles { slack: self.double_ready(slack).await?, mail_api: self.double_ready(mail_api).await? },
+            Doubles { slack: self.double_ready(slack).await?, teams: self.double_ready(teams).await?, mail_api: self.double_ready(mail_api).await? },
             self.ready(&emulator).await?,
         ))
     }

@@ -67,11 +67,14 @@ const REMINDER: [(Locale, Words); 2] = [
 pub fn ready_made() -> Vec<Template> {
     let email = |id, name, words: &[(Locale, Words)]| template(id, name, Channel::Email, words, email_text);
     let slack = |id, name, words: &[(Locale, Words)]| template(id, name, Channel::Slack, words, slack_text);
+    let teams = |id, name, words: &[(Locale, Words)]| template(id, name, Channel::Teams, words, teams_text);
     [
         email("trunkline.email.invitation", "Training invitation (e-mail)", &INVITATION),
         email("trunkline.email.reminder", "Training reminder (e-mail)", &REMINDER),
         slack("trunkline.slack.invitation", "Training invitation (Slack)", &INVITATION),
         slack("trunkline.slack.reminder", "Training reminder (Slack)", &REMINDER),
+        teams("trunkline.teams.invitation", "Training invitation (Teams)", &INVITATION),
+        teams("trunkline.teams.reminder", "Training reminder (Teams)", &REMINDER),
     ]
     .into_iter()
     .flatten()
@@ -127,6 +130,17 @@ fn slack_text(_: Locale, words: &Words) -> TemplateText {
     TemplateText {
         subject: None,
         text: format!("{greeting}\n{body}\n{closing}"),
+        html: None,
+        link: Some("{{ link }}".to_owned()),
+    }
+}
+
+/// The subject is the card's heading.
+fn teams_text(_: Locale, words: &Words) -> TemplateText {
+    let Words { subject, greeting, body, closing, .. } = words;
+    TemplateText {
+        subject: Some((*subject).to_owned()),
+        text: format!("{greeting}\n\n{body}\n\n{closing}"),
         html: None,
         link: Some("{{ link }}".to_owned()),
     }

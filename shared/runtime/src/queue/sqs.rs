@@ -23,7 +23,7 @@ pub struct SqsQueues {
 }
 
 impl SqsQueues {
-    /// Reads the addresses of these queues from the environment: `EMAIL_QUEUE_URL`, `SLACK_QUEUE_URL`,
+    /// Reads the addresses of these queues from the environment: `EMAIL_QUEUE_URL`, `SLACK_QUEUE_URL`, ... and
     /// `PROBE_QUEUE_URL`.
     pub fn from_env(aws: Aws, queues: &[Queue]) -> Result<Self, EnvError> {
         let mut urls = BTreeMap::new();

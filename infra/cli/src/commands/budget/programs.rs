@@ -13,7 +13,7 @@ use trunkline::{
 /// The senders: what the budget says of start and size holds for each of them.
 pub(super) const SENDERS: [&str; 2] = ["send-slack", "send-email"];
 
-const OTHERS: [&str; 7] = ["configure", "deliveries", "keys", "preflight", "probe", "sweep", "tenants"];
+const OTHERS: [&str; 8] = ["configure", "deliveries", "keys", "preflight", "probe", "send-teams", "sweep", "tenants"];
 
 /// Builds what is missing and returns the folder to deploy.
 pub(super) async fn build(progress: &Progress) -> Fallible<PathBuf> {

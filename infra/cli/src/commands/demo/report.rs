@@ -17,7 +17,7 @@ use trunkline::{
 };
 
 /// The functions that a delivery meets. Reading how far it is costs, too, but is the reader's affair.
-const ON_THE_WAY: [&str; 4] = ["enqueue", "send-email", "send-slack", "publish"];
+const ON_THE_WAY: [&str; 5] = ["enqueue", "send-email", "send-slack", "send-teams", "publish"];
 
 /// All that `--json` prints.
 #[derive(Serialize)]

@@ -1,0 +1,9 @@
+//! Sends Teams messages: one bundle for each queue message. What happens to a bundle is told in `hub::sender`.
+
+use domain::channel::Channel;
+use hub::sender_function::{self, Teams};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), runtime::Error> {
+    sender_function::run::<Teams>("send-teams", Channel::Teams).await
+}
