@@ -11,6 +11,7 @@ pub(crate) mod deploy;
 pub(crate) mod down;
 pub(crate) mod integrations;
 pub(crate) mod key;
+pub(crate) mod kpi;
 pub(crate) mod logs;
 pub(crate) mod preflight;
 pub(crate) mod send;

@@ -16,6 +16,8 @@ pub struct Inbox {
 /// A message that the server has.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Received {
+    /// When the server took it, RFC 3339.
+    pub at: String,
     /// The server's name for it.
     pub queue_id: String,
     /// Its recipients on the envelope.

@@ -6,6 +6,7 @@ pub mod client;
 pub mod cost;
 pub mod inbox;
 pub mod invocations;
+pub mod kpi;
 pub mod recipients;
 pub mod slack;
 pub mod stack;

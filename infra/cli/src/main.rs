@@ -27,6 +27,8 @@ enum Command {
     Demo(commands::demo::Args),
     /// Measure what a delivery costs, beside what it may cost.
     Budget(commands::budget::Args),
+    /// Measure the indicators that the specification promises, beside their targets.
+    Kpi(commands::kpi::Args),
     /// Tenants, for the operator.
     Tenant(commands::tenant::Args),
     /// API keys.
@@ -54,6 +56,7 @@ async fn main() -> ExitCode {
         Command::Logs(args) => commands::logs::run(args).await,
         Command::Demo(args) => commands::demo::run(args).await,
         Command::Budget(args) => commands::budget::run(args).await,
+        Command::Kpi(args) => commands::kpi::run(args).await,
         Command::Tenant(args) => commands::tenant::run(args).await,
         Command::Key(args) => commands::key::run(args).await,
         Command::Integrations(args) => commands::integrations::run(args).await,

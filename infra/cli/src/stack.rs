@@ -13,6 +13,7 @@
 
 mod build;
 mod error;
+pub mod integrations;
 mod logs;
 mod process;
 mod progress;

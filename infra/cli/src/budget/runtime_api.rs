@@ -18,7 +18,7 @@ const ASKS_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_micros(500);
 
 /// All that a sender reads from its environment, and what Lambda puts there itself. Nothing is ever called.
-const SETTINGS: [(&str, &str); 18] = [
+const SETTINGS: [(&str, &str); 19] = [
     ("AUTH_TABLE", "auth"),
     ("AWS_ACCESS_KEY_ID", "test"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),

@@ -1,17 +1,8 @@
 //! The load: one tenant sends to Slack through the API, and waits until all of it is sent and told.
 
 use super::{Fallible, STACK};
-use api::{
-    campaigns::{RecipientBody, SendRequest, TemplateUse},
-    integrations::IntegrationCreate,
-};
-use domain::{
-    channel::{Channel, OnUnknown, Provider},
-    ids::CampaignId,
-    retry::RetryPolicy,
-    template::Locale,
-};
-use serde_json::json;
+use api::campaigns::{RecipientBody, SendRequest, TemplateUse};
+use domain::{channel::Channel, ids::CampaignId, template::Locale};
 use std::{
     collections::BTreeMap,
     fs,
@@ -22,7 +13,7 @@ use trunkline::{
     budget::{ON_THE_WAY, bus::Told, figures::Round},
     client::Client,
     invocations::{self, Invocation},
-    stack::{Progress, StackState},
+    stack::{Progress, StackState, integrations::slack_integration},
 };
 
 const TEMPLATE: &str = "trunkline.slack.invitation";
@@ -56,7 +47,7 @@ impl Bench {
             return Err("the Slack double does not run".into());
         }
         let client = Client::new(&stack.api_url, &stack.key)?;
-        client.create_integration(&slack(), false).await?;
+        client.create_integration(&slack_integration(), false).await?;
         Ok(Self { client, stack: stack.clone(), rounds: 0, before: Vec::new() })
     }
 
@@ -142,22 +133,6 @@ impl Bench {
             }
             known = log;
         }
-    }
-}
-
-fn slack() -> IntegrationCreate {
-    IntegrationCreate {
-        kind: None,
-        provider: Provider::Slack,
-        name: "Slack".to_owned(),
-        config: json!({ "mode": "bot_token" }).as_object().cloned().unwrap_or_default(),
-        secrets: BTreeMap::from([("bot_token".to_owned(), "xoxb-good-budget-0123456789".to_owned())]),
-        enabled: true,
-        priority: 100,
-        limits: None,
-        retry_policy: RetryPolicy::Exponential,
-        on_unknown: OnUnknown::Retry,
-        probe_interval_minutes: 60,
     }
 }
 

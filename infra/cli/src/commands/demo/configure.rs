@@ -2,14 +2,9 @@
 
 use super::{Demo, Fallible};
 use api::integrations::{IntegrationCreate, IntegrationView, TestView};
-use domain::{
-    channel::{OnUnknown, Provider},
-    rate::Limits,
-    retry::RetryPolicy,
-};
-use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs};
-use trunkline::client::Reason;
+use domain::rate::Limits;
+use std::collections::BTreeMap;
+use trunkline::{client::Reason, stack::integrations::slack_integration};
 
 /// A limit that is too low for the first campaign, so that the preflight has something to say.
 pub(super) const LOW_DAILY_LIMIT: u32 = 3;
@@ -23,9 +18,9 @@ pub(super) struct Configured {
 impl Demo {
     pub(super) async fn configure(&mut self) -> Fallible<Configured> {
         self.part("1. Connect e-mail and Slack");
-        let (email, slack) = (self.email()?, slack());
+        let (email, slack) = (self.email()?, slack_integration());
 
-        let mistyped = IntegrationCreate { secrets: secret("password", "mistyped"), ..email.clone() };
+        let mistyped = IntegrationCreate { secrets: BTreeMap::from([("password".to_owned(), "mistyped".to_owned())]), ..email.clone() };
         let (client, progress) = (&self.client, &self.progress);
         let (refused, email_test, slack_test) = progress
             .step("Test Connection before saving", async |_| {
@@ -61,47 +56,13 @@ impl Demo {
     }
 
     fn email(&self) -> Fallible<IntegrationCreate> {
-        let smtp = &self.stack.smtp;
-        let config = json!({
-            "host": smtp.host,
-            "port": smtp.port,
-            "security": "starttls",
-            "username": smtp.username,
-            "from_address": "training@acme.example",
-            "from_name": "Acme Security",
-            "ca_certificate": fs::read_to_string(&smtp.ca_file)?,
-        });
         Ok(IntegrationCreate {
             enabled: false,
             limits: Some(Limits { per_day: Some(LOW_DAILY_LIMIT), ..Limits::default() }),
-            ..integration(Provider::Smtp, "Company mail", &config, secret("password", &smtp.password))
+            probe_interval_minutes: 5,
+            ..self.stack.smtp_integration()?
         })
     }
-}
-
-fn slack() -> IntegrationCreate {
-    let config = json!({ "mode": "bot_token", "channel": "C0TRAINING" });
-    integration(Provider::Slack, "Company Slack", &config, secret("bot_token", "xoxb-good-demo-0123456789"))
-}
-
-fn integration(provider: Provider, name: &str, config: &Value, secrets: BTreeMap<String, String>) -> IntegrationCreate {
-    IntegrationCreate {
-        kind: None,
-        provider,
-        name: name.to_owned(),
-        config: config.as_object().cloned().unwrap_or_default(),
-        secrets,
-        enabled: true,
-        priority: 100,
-        limits: None,
-        retry_policy: RetryPolicy::Exponential,
-        on_unknown: OnUnknown::Retry,
-        probe_interval_minutes: 5,
-    }
-}
-
-fn secret(name: &str, value: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([(name.to_owned(), value.to_owned())])
 }
 
 pub(super) fn told(what: &str, test: &TestView) -> String {

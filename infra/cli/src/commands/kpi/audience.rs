@@ -1,0 +1,66 @@
+//! Whom the channels reach, and how many of them meet a bad moment of the provider's.
+
+use super::Fallible;
+use api::campaigns::RecipientBody;
+use domain::{channel::Channel, template::Locale};
+use std::collections::BTreeMap;
+
+/// Every so manieth recipient meets a provider that fails at first: 1 %.
+const BAD_MOMENT_EVERY: u32 = 100;
+
+/// A channel as it is measured: some provider, and the word by which that provider's double fails at first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    pub(super) name: &'static str,
+    pub(super) channel: Channel,
+    pub(super) template: &'static str,
+    address: fn(number: u32, bad_moment: bool) -> String,
+}
+
+pub(super) const SMTP: Way = Way {
+    name: "e-mail by SMTP",
+    channel: Channel::Email,
+    template: "trunkline.email.invitation",
+    address: |number, bad| format!("{}-{number}@smtp.acme.example", if bad { "later-451" } else { "reader" }),
+};
+pub(super) const API: Way = Way {
+    name: "e-mail by an API",
+    channel: Channel::Email,
+    template: "trunkline.email.invitation",
+    address: |number, bad| format!("{}-{number}@api.acme.example", if bad { "flaky" } else { "reader" }),
+};
+pub(super) const SLACK: Way = Way {
+    name: "Slack",
+    channel: Channel::Slack,
+    template: "trunkline.slack.invitation",
+    address: |number, bad| format!("U{number:010}{}", if bad { "FLAKY" } else { "" }),
+};
+pub(super) const TEAMS: Way = Way {
+    name: "Teams",
+    channel: Channel::Teams,
+    template: "trunkline.teams.invitation",
+    // A workflow posts to one place; the double's bad moments come by its own count.
+    address: |_, _| "default".to_owned(),
+};
+/// The workflow that has a bad moment at each hundredth message.
+pub(super) const TEAMS_WORKFLOW: &str = "kpi-flaky100";
+
+impl Way {
+    /// Its recipients, half of them in Arabic.
+    pub(super) fn recipients(&self, count: u32) -> Fallible<Vec<RecipientBody>> {
+        (0..count).map(|number| self.recipient(number)).collect()
+    }
+
+    fn recipient(&self, number: u32) -> Fallible<RecipientBody> {
+        let (locale, name) = if number.is_multiple_of(2) { (Locale::En, "Sara") } else { (Locale::Ar, "عمر") };
+        Ok(RecipientBody {
+            user_id: format!("u-{number}").parse()?,
+            address: (self.address)(number, number % BAD_MOMENT_EVERY == BAD_MOMENT_EVERY / 2),
+            locale: Some(locale),
+            variables: BTreeMap::from([
+                ("name".to_owned(), format!("{name} {number}")),
+                ("link".to_owned(), format!("https://training.acme.example/t/{number}")),
+            ]),
+        })
+    }
+}

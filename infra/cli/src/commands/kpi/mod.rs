@@ -1,0 +1,87 @@
+//! `trunkline kpi`: the indicators of the specification, measured on a stack of its own beside their targets.
+//!
+//! Channels are configured as an admin would, and the doubles have a realistic share of bad moments. See `docs/kpi.md`
+//! for what each figure is.
+
+mod audience;
+mod bench;
+mod report;
+
+use super::Outcome;
+use bench::Bench;
+use report::Report;
+use std::{fs, path::PathBuf, process::ExitCode};
+use tokio::signal::ctrl_c;
+use trunkline::{
+    kpi::page,
+    stack::{self, Progress, Project, StackState, UpOptions},
+};
+
+/// The stack's name. It is the command's own: one from before is ended.
+const STACK: &str = "kpi";
+
+type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Deliveries by each channel; Teams gets a quarter, because it takes four messages a second.
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(20..=5_000))]
+    deliveries: u32,
+    /// Measure release builds.
+    #[arg(long)]
+    release: bool,
+    /// Write the figures to docs/kpi.md.
+    #[arg(long)]
+    write: bool,
+    /// Print one line of JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Measure the functions in this folder instead of building them.
+    #[arg(long, value_name = "FOLDER")]
+    binaries: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: Args) -> Outcome {
+    let progress = Progress::on_stderr();
+    stack::down(STACK).await?;
+    let options = UpOptions {
+        release: args.release,
+        binaries: args.binaries,
+        // As AWS hands the stream's records over, which is most of an event's way.
+        batching_window: true,
+        ends_with_us: true,
+        ..UpOptions::named(STACK)
+    };
+    let state = stack::up(&options, &progress).await?;
+    let outcome = tokio::select! {
+        outcome = measure(&state, args.deliveries, args.release, &progress) => outcome,
+        _ = ctrl_c() => Err("interrupted".into()),
+    };
+    if !outcome.as_ref().is_ok_and(Report::is_met)
+        && let Ok(log) = stack::keep_logs(STACK).await
+    {
+        eprintln!("what the functions logged: {}", log.display());
+    }
+    stack::down(STACK).await?;
+    let report = outcome?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        report.print();
+    }
+    if args.write {
+        let path = Project::here().root.join("docs/kpi.md");
+        let page = page::with_figures(&fs::read_to_string(&path)?, &report.machine, &report.lines);
+        fs::write(&path, page.ok_or("docs/kpi.md has no place for the figures")?)?;
+        println!("written to {}", path.display());
+    }
+    Ok(if report.is_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn measure(state: &StackState, deliveries: u32, release: bool, progress: &Progress) -> Fallible<Report> {
+    let bench = progress.step("Channels connected", async |_| Bench::open(state, deliveries).await).await?;
+    let tests = progress.step("Test Connection", async |bar| bench.test(bar).await).await?;
+    let preflights = progress.step("Preflight", async |bar| bench.preflight(bar).await).await?;
+    let sent = progress.step("Deliveries", async |bar| bench.send(bar).await).await?;
+    Ok(Report::new(&tests, &preflights, &sent, release))
+}
