@@ -12,15 +12,22 @@
 
 mod chain;
 pub mod dynamo;
+mod erasure;
 mod feedbacks;
 pub mod memory;
 mod meter;
 mod retention;
+mod sign_ins;
+mod simulations;
 mod suppressions;
 mod traits;
 
 pub use chain::{ChainCheck, check_chain};
+pub use erasure::Erasure;
 pub use feedbacks::{FeedbackTotals, Feedbacks, Reporter};
 pub use meter::{Meter, Usage};
+pub use retention::{SECRET_VERSION_MS, SECRET_VERSIONS_KEPT, is_outdated};
+pub use simulations::Simulations;
+pub use sign_ins::SignIns;
 pub use suppressions::Suppressions;
 pub use traits::*;

@@ -16,7 +16,7 @@ use domain::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use std::future::Future;
+use std::{collections::BTreeMap, future::Future};
 
 /// Why a call did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +24,12 @@ pub enum StoreError {
     /// Somebody else changed the same thing first, or it exists already.
     #[error("the record was changed by somebody else in the meantime")]
     Conflict,
+    /// The tenant is being erased, or was: nothing of it changes any more.
+    #[error("the tenant is erased")]
+    Erased,
+    /// Another integration, of this or another tenant, takes the tokens of the same issuer for the same audience.
+    #[error("another integration signs users in with the same issuer and audience")]
+    Taken,
     /// The table is slow, throttled or away. Nothing was half-written; try again later.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
@@ -61,6 +67,32 @@ pub struct SealedSecret {
     pub ciphertext: String,
     /// When it was sealed.
     pub created_at: Timestamp,
+    /// Who gave it; nobody knows of versions from before this was kept.
+    #[serde(default)]
+    pub by: Option<Principal>,
+    /// The fields it holds, each with when its value was given. Those of `created_at` are new in this version.
+    #[serde(default)]
+    pub fields: BTreeMap<String, Timestamp>,
+    /// When its data key was last encrypted anew, under the key of that time.
+    #[serde(default)]
+    pub re_encrypted_at: Option<Timestamp>,
+}
+
+impl SealedSecret {
+    /// Since when its data key is encrypted as it is.
+    #[must_use]
+    pub fn wrapped_at(&self) -> Timestamp {
+        self.re_encrypted_at.unwrap_or(self.created_at)
+    }
+}
+
+/// Which version of which integration's secrets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SecretName {
+    /// The integration.
+    pub integration: IntegrationId,
+    /// The version.
+    pub version: u32,
 }
 
 /// Integrations, their secrets and their health.
@@ -77,7 +109,8 @@ pub trait Integrations: Send + Sync {
 
     /// Writes an integration (new when `rev` is 1), its new secret version where there is one, and the audit record, all
     /// or nothing. `Conflict` unless the stored revision is `integration.rev - 1`. Also keeps the probe schedule: the
-    /// `due` index entry follows `Integration::next_probe_at`. When `release` is set, a release marker for what is held
+    /// `due` index entry follows `Integration::next_probe_at`. What it says of sign-in
+    /// ([`domain::sign_in::SignIn::of`]) is written, moved or removed with it: `Taken` if that belongs to another one. When `release` is set, a release marker for what is held
     /// on this integration is written in the same transaction (see [`Bundles::releases_due`]).
     fn save_integration(
         &self,
@@ -95,6 +128,29 @@ pub trait Integrations: Send + Sync {
         id: &IntegrationId,
         version: u32,
     ) -> impl Future<Output = Result<Option<SealedSecret>>> + Send;
+
+    /// The versions of an integration's secrets that are kept, the newest first. A new version lets go of those that
+    /// [`crate::is_outdated`] tells, in its transaction.
+    fn secrets(
+        &self,
+        scope: &TenantScope,
+        id: &IntegrationId,
+    ) -> impl Future<Output = Result<Vec<(u32, SealedSecret)>>> + Send;
+
+    /// Every version of every integration's secrets that is kept, in the order of their names: of deleted integrations
+    /// too.
+    fn all_secrets(&self, scope: &TenantScope) -> impl Future<Output = Result<Vec<(SecretName, SealedSecret)>>> + Send;
+
+    /// Puts a data key that was encrypted anew in the place of the one that it was made of. False when that is not there
+    /// any more: the version was let go of, or somebody else was faster.
+    fn rewrap_secret(
+        &self,
+        scope: &TenantScope,
+        name: &SecretName,
+        old: &SealedSecret,
+        data_key: &str,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<bool>> + Send;
 
     /// Appends a test to the health log and counts it in the roll-up of its hour (both kept 90 days), makes it the integration's newest if the settings are still
     /// those of `rev`, and moves the next probe. Leaves `rev` as it is. Where that changes the stored status, the audit
@@ -272,16 +328,25 @@ pub trait Bundles: Send + Sync {
         id: &BundleId,
     ) -> impl Future<Output = Result<Option<Payload>>> + Send;
 
-    /// Writes the results of a claimed bundle and, where members go on, their next generation, all or nothing.
+    /// Writes the results of a claimed bundle and, where members go on, their next generations, all or nothing.
     /// `Conflict` when the claim is no longer the newest (`bundle.fence`); the same results written twice are fine, so a
-    /// lost answer may be asked for again. (So with [`Bundles::put_back`], [`Bundles::hold`] and [`Bundles::cancel`].) `next` enters the `due` index at its due time
+    /// lost answer may be asked for again. (So with [`Bundles::put_back`], [`Bundles::hold`] and [`Bundles::cancel`].) Each of `next` enters the `due` index at its due time
     /// + [`REPAIR_AFTER_MS`] if `queued_by_caller`, else at its due time.
     fn finish(
         &self,
         scope: &TenantScope,
         bundle: &Bundle,
-        next: Option<&Bundle>,
+        next: &[Bundle],
         queued_by_caller: bool,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Gives a claimed bundle to another integration, before that one is handed anything: so whoever finds the claim
+    /// interrupted knows who may have taken it. `Conflict` when the claim is no longer the newest.
+    fn move_to(
+        &self,
+        scope: &TenantScope,
+        bundle: &Bundle,
+        integration: &IntegrationId,
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// Gives a claimed bundle back unsent: queued again, not before `due` (no attempt is counted). `Conflict` when the
@@ -556,10 +621,10 @@ pub trait Audit: Send + Sync {
 
 /// Everything at once, for functions that need several.
 pub trait Store:
-    Integrations + Bundles + Campaigns + Rates + Settings + Access + Audit + crate::Feedbacks + crate::Suppressions
+    Integrations + Bundles + Campaigns + Rates + Settings + Access + Audit + crate::Erasure + crate::Feedbacks + crate::Simulations + crate::SignIns + crate::Suppressions
 {
 }
-impl<T: Integrations + Bundles + Campaigns + Rates + Settings + Access + Audit + crate::Feedbacks + crate::Suppressions>
+impl<T: Integrations + Bundles + Campaigns + Rates + Settings + Access + Audit + crate::Erasure + crate::Feedbacks + crate::Simulations + crate::SignIns + crate::Suppressions>
     Store for T
 {
 }

@@ -8,7 +8,7 @@ use super::{
     calls::{Query, Table, Transacted, Write, corrupt},
     keys,
 };
-use crate::{Access, Page, Result};
+use crate::{Access, Page, Result, StoreError};
 use domain::{
     audit::AuditEntry,
     ids::{KeyId, TenantId},
@@ -39,11 +39,16 @@ impl Access for DynamoStore {
         let mut item = keys::tenant(&tenant.id).item();
         item.extend(item_of(tenant)?);
         let put = Write::put(item).on(Table::Auth).only_if("attribute_not_exists(pk)");
-        self.audited_or_conflict(&scope, vec![put], audit).await
+        match self.audited_or_conflict(&scope, vec![put], audit).await {
+            // An identifier is given once: the chain of whoever had it stays.
+            Err(StoreError::Erased) => Err(StoreError::Conflict),
+            outcome => outcome,
+        }
     }
 
     async fn tenant(&self, id: &TenantId) -> Result<Option<Tenant>> {
-        self.get_unchanging(Table::Auth, keys::tenant(id)).await?.map(record_of).transpose()
+        // Consistent: whether it is being erased is to be known at once.
+        self.get(Table::Auth, keys::tenant(id), true).await?.map(record_of).transpose()
     }
 
     async fn tenants(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Tenant>> {

@@ -7,10 +7,24 @@ use super::{
     keys,
 };
 use crate::{Audit, Page, Result, StoreError};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     audit::{AuditEntry, AuditRecord, Head},
     tenant::TenantScope,
 };
+
+/// Stands in the head of a chain that is closed. Every audited write is conditional on the head that it builds on, so it
+/// meets this, however long it was under way.
+const CLOSED: &str = "closed";
+
+/// What an audited write takes the chain for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chain {
+    /// Something that goes on.
+    Open,
+    /// Something that ends with it: nothing but more of this is taken after it.
+    Closing,
+}
 
 /// How often the end of the chain is looked for while others append to it.
 const ATTEMPTS: u32 = 12;
@@ -24,12 +38,26 @@ impl DynamoStore {
         writes: Vec<Write>,
         entry: &AuditEntry,
     ) -> Result<Transacted> {
+        self.audited_in(Chain::Open, scope, writes, entry).await
+    }
+
+    /// As [`Self::audited`]; a chain that is closed takes only what is written to it as [`Chain::Closing`].
+    pub(super) async fn audited_in(
+        &self,
+        chain: Chain,
+        scope: &TenantScope,
+        writes: Vec<Write>,
+        entry: &AuditEntry,
+    ) -> Result<Transacted> {
         let own = writes.len();
         let _turn = self.appending.lock().await;
         for attempt in 0..ATTEMPTS {
             pause(attempt).await;
             // Consistent: after a stale read, the write would only be refused.
             let stored = self.get(Table::Tenant, keys::audit_head(scope), true).await?;
+            if chain == Chain::Open && stored.as_ref().is_some_and(|head| head.contains_key(CLOSED)) {
+                return Err(StoreError::Erased);
+            }
             let mut newest = stored.clone().and_then(head_in);
             if newest.is_none() || attempt > 0 {
                 // A head that is missing or was set back, which only a hand in the table can do, must not keep a tenant
@@ -43,6 +71,9 @@ impl DynamoStore {
             item.extend(item_of(&record)?);
             let mut head = keys::audit_head(scope).item();
             head.extend(item_of(&record.head())?);
+            if chain == Chain::Closing {
+                head.insert(CLOSED.to_owned(), AttributeValue::Bool(true));
+            }
             let head = match stored.map(|mut stored| stored.remove("hash")) {
                 None => Write::put(head).only_if("attribute_not_exists(pk)"),
                 Some(None) => Write::put(head).only_if("attribute_not_exists(#hash)"),

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::{
         update_item::UpdateItemError,
     },
     types::{
-        AttributeValue, ConsumedCapacity, Delete, KeysAndAttributes, Put, PutRequest, ReturnConsumedCapacity,
+        AttributeValue, ConsumedCapacity, Delete, DeleteRequest, KeysAndAttributes, Put, PutRequest, ReturnConsumedCapacity,
         ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update, WriteRequest,
         error::ConditionalCheckFailedException,
     },
@@ -136,6 +136,8 @@ pub(super) struct Query {
     condition: &'static str,
     values: HashMap<String, AttributeValue>,
     after: Option<Key>,
+    /// Whether items come without what they hold.
+    keys_only: bool,
     backward: bool,
     consistent: bool,
 }
@@ -149,6 +151,7 @@ impl Query {
             condition,
             values: HashMap::from([(":pk".to_owned(), AttributeValue::S(partition))]),
             after: None,
+            keys_only: false,
             backward: false,
             consistent: false,
         }
@@ -169,6 +172,10 @@ impl Query {
 
     pub(super) fn after(self, after: Option<Key>) -> Self {
         Self { after, ..self }
+    }
+
+    pub(super) fn keys_only(self) -> Self {
+        Self { keys_only: true, ..self }
     }
 
     pub(super) fn backward(self) -> Self {
@@ -228,6 +235,7 @@ impl DynamoStore {
                 .set_expression_attribute_names(names_in(&[query.condition]))
                 .set_expression_attribute_values(Some(query.values.clone()))
                 .set_exclusive_start_key(start)
+                .set_projection_expression(query.keys_only.then(|| "pk, sk".to_owned()))
                 .scan_index_forward(!query.backward)
                 .consistent_read(query.consistent)
                 .limit(i32::try_from(limit - found.len()).unwrap_or(i32::MAX))
@@ -245,6 +253,36 @@ impl DynamoStore {
             }
         }
         Ok(found)
+    }
+
+    /// The keys of all items of a table whose attribute `tenant` is this, however many others there are: reads the whole
+    /// table, so it is for what happens rarely.
+    pub(super) async fn scan_for(&self, table: Table, tenant: &str) -> Result<Vec<Key>> {
+        let mut found = Vec::new();
+        let mut start = None;
+        loop {
+            let answer = self
+                .client
+                .scan()
+                .table_name(self.table(table))
+                .filter_expression("#tenant = :tenant")
+                .expression_attribute_names("#tenant", "tenant")
+                .expression_attribute_values(":tenant", AttributeValue::S(tenant.to_owned()))
+                .projection_expression("pk, sk")
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(|error| fault("Scan", &error))?;
+            let bytes = answer.items().iter().map(size_of).sum();
+            self.metered_read("Scan", answer.consumed_capacity(), bytes, true);
+            found.extend(answer.items().iter().filter_map(Key::of));
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
     /// Several items, in no order; keys must differ.
@@ -284,22 +322,30 @@ impl DynamoStore {
 
     /// Puts items without a condition.
     pub(super) async fn batch_put(&self, items: Vec<Item>) -> Result<()> {
-        use futures::stream::{self, TryStreamExt as _};
-        let mut chunks = Vec::new();
-        for chunk in items.chunks(WRITES_MAX) {
-            let requests: Result<Vec<WriteRequest>> = chunk
-                .iter()
-                .map(|item| {
-                    let put = PutRequest::builder().set_item(Some(item.clone())).build();
-                    Ok(WriteRequest::builder().put_request(put.map_err(|error| built(&error))?).build())
-                })
-                .collect();
-            chunks.push(requests?);
-        }
-        stream::iter(chunks.into_iter().map(Ok)).try_for_each_concurrent(4, |chunk| self.batch_put_chunk(chunk)).await
+        let request = |item: Item| {
+            let put = PutRequest::builder().set_item(Some(item)).build().map_err(|error| built(&error))?;
+            Ok(WriteRequest::builder().put_request(put).build())
+        };
+        self.batch_write(items.into_iter().map(request).collect::<Result<_>>()?).await
     }
 
-    async fn batch_put_chunk(&self, mut requests: Vec<WriteRequest>) -> Result<()> {
+    /// Deletes items without a condition; keys must differ.
+    pub(super) async fn batch_delete(&self, keys: Vec<Key>) -> Result<()> {
+        let request = |key: Key| {
+            let delete =
+                DeleteRequest::builder().set_key(Some(key.item())).build().map_err(|error| built(&error))?;
+            Ok(WriteRequest::builder().delete_request(delete).build())
+        };
+        self.batch_write(keys.into_iter().map(request).collect::<Result<_>>()?).await
+    }
+
+    async fn batch_write(&self, requests: Vec<WriteRequest>) -> Result<()> {
+        use futures::stream::{self, TryStreamExt as _};
+        let chunks: Vec<Vec<WriteRequest>> = requests.chunks(WRITES_MAX).map(<[_]>::to_vec).collect();
+        stream::iter(chunks.into_iter().map(Ok)).try_for_each_concurrent(4, |chunk| self.batch_write_chunk(chunk)).await
+    }
+
+    async fn batch_write_chunk(&self, mut requests: Vec<WriteRequest>) -> Result<()> {
         for attempt in 0..ATTEMPTS {
             pause(attempt).await;
             let count = requests.len();

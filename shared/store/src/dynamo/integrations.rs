@@ -7,9 +7,10 @@ use super::{
     calls::{Query, Table, Transacted, Write, Written, corrupt},
     keys::{self, Kind, Look, Named},
 };
-use crate::{HeldFor, Integrations, Result, SealedSecret, StoreError};
+use crate::{HeldFor, Integrations, Result, SealedSecret, SecretName, StoreError};
 use domain::{
     audit::AuditEntry,
+    channel,
     health::{HealthHour, HealthStatus, HealthTally, LATENCY_CLASSES, TestReport, hour_of},
     ids::IntegrationId,
     integration::Integration,
@@ -31,10 +32,8 @@ const COUNT_FAILED: &str = "SET #ttl = :ttl ADD n :one, f :one";
 
 /// Counts a test in the roll-up of its hour: `n` tests, `f` failed, `b<class>` passed with a latency of that class.
 fn counted(scope: &TenantScope, id: &IntegrationId, report: &TestReport) -> Write {
-    let expression = match report.status {
-        HealthStatus::Fail => COUNT_FAILED,
-        HealthStatus::Ok | HealthStatus::Warn => COUNT_PASSED[HealthTally::class(report.latency_ms)],
-    };
+    let expression =
+        if report.is_downtime() { COUNT_FAILED } else { COUNT_PASSED[HealthTally::class(report.latency_ms)] };
     let hour = hour_of(report.at);
     Write::update(keys::health_hour(scope, id, hour), expression)
         .value(":one", number(1))
@@ -48,6 +47,10 @@ fn hour_in(item: &Item) -> Result<HealthHour> {
     let classes = std::array::from_fn(|class| count(&format!("b{class}")));
     Ok(HealthHour { hour, tally: HealthTally { tests: count("n"), failed: count("f"), classes } })
 }
+
+/// How many writes a transaction may have before those of the audit chain, with room for what else is in it. What is not
+/// let go of this time is by the next rotation.
+const LET_GO_MAX: usize = 50;
 
 /// How often a test is recorded anew while others change the status.
 const ATTEMPTS: u32 = 4;
@@ -76,6 +79,22 @@ fn newest_test(
             .value(":at", number(report.at.0))
             .value(":before", value_of(&before)?),
     })
+}
+
+impl DynamoStore {
+    /// The secrets whose sort keys begin so, in their order.
+    async fn sealed(&self, scope: &TenantScope, kind: String) -> Result<Vec<(SecretName, SealedSecret)>> {
+        // Consistent: what was rotated a moment ago is what is shown, and re-encrypted.
+        let query = Query::of(keys::config(scope), "pk = :pk AND begins_with(sk, :kind)")
+            .value(":kind", text(kind))
+            .consistent();
+        let named = |item: Item| {
+            let name = get_text(&item, "sk").and_then(keys::secret_name);
+            let name = name.ok_or_else(|| corrupt(&item, "the key names no secret"))?;
+            Ok((name, record_of(item)?))
+        };
+        self.query(query, usize::MAX, |_| true).await?.into_iter().map(named).collect()
+    }
 }
 
 impl Integrations for DynamoStore {
@@ -110,7 +129,17 @@ impl Integrations for DynamoStore {
             Look::at(Kind::Probe, &key, at).put_into(&mut item);
         }
         let mut writes = vec![put_revision(item, integration.rev)];
+        if integration.kind() == channel::Kind::Entra {
+            writes.extend(self.sign_in_writes(scope, integration).await?);
+        }
+        let claims = 1..writes.len();
         if let Some(secret) = secret {
+            for (place, (version, old)) in self.secrets(scope, &integration.id).await?.into_iter().enumerate() {
+                // The new one is the newest, before all of these.
+                if crate::is_outdated(place + 1, old.created_at, secret.created_at) && writes.len() < LET_GO_MAX {
+                    writes.push(Write::delete(keys::secret(scope, &integration.id, version)));
+                }
+            }
             let mut item = keys::secret(scope, &integration.id, integration.secret_version).item();
             item.extend(item_of(secret)?);
             writes.push(Write::put(item));
@@ -119,11 +148,48 @@ impl Integrations for DynamoStore {
             let held_for = HeldFor::Integration(integration.id.clone());
             writes.push(super::bundles::ask_release(scope, &held_for, audit.at));
         }
-        self.audited_or_conflict(scope, writes, audit).await
+        match self.audited(scope, writes, audit).await? {
+            Transacted::Done => Ok(()),
+            Transacted::Refused(index, _) if claims.contains(&index) => Err(StoreError::Taken),
+            Transacted::Refused(..) => Err(StoreError::Conflict),
+        }
     }
 
     async fn secret(&self, scope: &TenantScope, id: &IntegrationId, version: u32) -> Result<Option<SealedSecret>> {
+        // Only how its data key is encrypted ever changes, and either way opens.
         self.get_unchanging(Table::Tenant, keys::secret(scope, id, version)).await?.map(record_of).transpose()
+    }
+
+    async fn secrets(&self, scope: &TenantScope, id: &IntegrationId) -> Result<Vec<(u32, SealedSecret)>> {
+        let found = self.sealed(scope, keys::secrets_of(id)).await?;
+        Ok(found.into_iter().rev().map(|(name, sealed)| (name.version, sealed)).collect())
+    }
+
+    async fn all_secrets(&self, scope: &TenantScope) -> Result<Vec<(SecretName, SealedSecret)>> {
+        self.sealed(scope, keys::SECRETS.to_owned()).await
+    }
+
+    async fn rewrap_secret(
+        &self,
+        scope: &TenantScope,
+        name: &SecretName,
+        old: &SealedSecret,
+        data_key: &str,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let key = keys::secret(scope, &name.integration, name.version);
+        let rewrap = Write::update(key, "SET data_key = :new, re_encrypted_at = :at")
+            .only_if("data_key = :old AND ciphertext = :ciphertext")
+            .value(":new", text(data_key))
+            .value(":at", number(at.0))
+            .value(":old", text(&old.data_key))
+            .value(":ciphertext", text(&old.ciphertext));
+        match self.write(rewrap).await? {
+            Written::Done(_) => Ok(true),
+            // A lost answer: the write before was ours.
+            Written::Refused(Some(stored)) => Ok(get_text(&stored, "data_key") == Some(data_key)),
+            Written::Refused(None) => Ok(false),
+        }
     }
 
     async fn record_test(

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! T#<tenant>#CFG           INT#<id>  SEC#<id>#<version>  TPL#<id>  TPV#<id>#<version>  KEY#<id>  POL#settings
-//!                          REL#INT#<id>  REL#CAMP#<campaign>
+//!                          REL#INT#<id>  REL#CAMP#<campaign>  GONE#<id>
 //! T#<tenant>#CAMP          <campaign>
 //! T#<tenant>#C#<campaign>  A#<request>                               a request's header; of one recipient, all of it
 //!                          B#<request>#<number>[~<generation>]       a bundle
@@ -13,22 +13,26 @@
 //! T#<tenant>#HR#<id>       <hour>                                    health roll-ups
 //! T#<tenant>#RL#<id>       0                                         rate lease
 //! T#<tenant>#AUD           <sequence>  #head                         audit chain, and where it ends
+//! T#<tenant>#SIM           S#<campaign>#<request>[#<number>]         a simulation at its provider
 //! T#<tenant>#SUP           <address>                                 nothing is sent to it any more
 //! ```
-//! and in the table of what is looked up before the tenant is known: `KEY#<prefix>`/`0`, `TENANT`/`<id>`.
+//! and in the table of what is looked up before the tenant is known: `KEY#<prefix>`/`0`, `TENANT`/`<id>`,
+//! `OIDC#<issuer>`/`<audience>`, `STATE#<hash>`/`0`.
 //!
 //! The sparse index `due` (`dk`, `da`: a moment in ms) tells what somebody must look at:
 //!
 //! ```text
 //! bundle#<shard>  request#<shard>  probe#<shard>  release#<shard>    da: when
+//! simulation#<shard>                                                 da: when
 //! held#T#<tenant>#INT#<id>  held#T#<tenant>#CAMP#<campaign>          da: since when the bundle exists
 //! ```
 
 use super::attributes::{Item, number, text};
-use crate::HeldFor;
+use crate::{HeldFor, SecretName};
 use domain::{
     bundle::BundleId,
     ids::{CampaignId, IntegrationId, KeyId, RequestId, TemplateId, TenantId},
+    sign_in::Authority,
     tenant::TenantScope,
     time::Timestamp,
 };
@@ -80,7 +84,7 @@ macro_rules! partitions {
 
 partitions! {
     /// Partitions of which a tenant has one.
-    OfTenant { Config = "CFG", Campaigns = "CAMP", Suppressions = "SUP", }
+    OfTenant { Config = "CFG", Campaigns = "CAMP", Suppressions = "SUP", Simulations = "SIM", }
 }
 partitions! {
     /// Partitions of which each integration has one.
@@ -126,7 +130,29 @@ pub(super) fn integration(scope: &TenantScope, id: &IntegrationId) -> Key {
 }
 
 pub(super) fn secret(scope: &TenantScope, id: &IntegrationId, version: u32) -> Key {
-    Key::new(config(scope), format!("SEC#{id}#{version:010}"))
+    Key::new(config(scope), format!("{}{version:010}", secrets_of(id)))
+}
+
+/// What the sort keys of all secrets begin with.
+pub(super) const SECRETS: &str = "SEC#";
+
+/// What the sort keys of an integration's secrets begin with.
+pub(super) fn secrets_of(id: &IntegrationId) -> String {
+    format!("{SECRETS}{id}#")
+}
+
+/// Which secret a sort key names.
+pub(super) fn secret_name(sk: &str) -> Option<SecretName> {
+    let (integration, version) = sk.strip_prefix(SECRETS)?.split_once('#')?;
+    Some(SecretName { integration: integration.parse().ok()?, version: version.parse().ok()? })
+}
+
+/// Integrations that are gone, of a tenant that is being erased.
+pub(super) const ERASED: &str = "GONE#";
+
+/// Says that there was an integration of this name, until all of its partitions are empty.
+pub(super) fn erased_integration(scope: &TenantScope, id: &str) -> Key {
+    Key::new(config(scope), format!("{ERASED}{id}"))
 }
 
 /// The newest version of a template.
@@ -260,6 +286,24 @@ pub(super) fn audit_place(sk: &str) -> Option<u64> {
     sk.parse().ok().filter(|place| *place > 0 && format!("{place:020}") == sk)
 }
 
+/// The tenant's simulations.
+pub(super) fn simulations(scope: &TenantScope) -> String {
+    partition(scope, Partition::Tenant(OfTenant::Simulations))
+}
+
+/// What the sort keys of a campaign's simulations begin with.
+pub(super) fn simulations_of(campaign: &CampaignId) -> String {
+    format!("S#{campaign}#")
+}
+
+pub(super) fn simulation(scope: &TenantScope, campaign: &CampaignId, origin: &BundleId) -> Key {
+    let origin = origin.number.map_or_else(
+        || origin.request.to_string(),
+        |number| format!("{}#{number:05}", origin.request),
+    );
+    Key::new(simulations(scope), format!("{}{origin}", simulations_of(campaign)))
+}
+
 /// The tenant's suppressed addresses.
 pub(super) fn suppressions(scope: &TenantScope) -> String {
     partition(scope, Partition::Tenant(OfTenant::Suppressions))
@@ -268,6 +312,16 @@ pub(super) fn suppressions(scope: &TenantScope) -> String {
 /// Only what has a place in the list has a key.
 pub(super) fn suppression(scope: &TenantScope, address: &str) -> Key {
     Key::new(suppressions(scope), address)
+}
+
+/// Who takes the tokens of this authority for this audience, in the auth table.
+pub(super) fn sign_in(authority: &Authority, audience: &str) -> Key {
+    Key::new(format!("OIDC#{}", authority.name()), audience)
+}
+
+/// A sign-in under way, in the auth table.
+pub(super) fn pending_sign_in(state_hash: &str) -> Key {
+    Key::new(format!("STATE#{state_hash}"), "0")
 }
 
 /// All tenants, in the auth table.
@@ -289,6 +343,7 @@ pub(super) enum Kind {
     Request,
     Probe,
     Release,
+    Simulation,
 }
 
 /// More would make each sweep dearer, fewer would make a flood of retries wait for one partition (1,000 writes/s).
@@ -302,6 +357,7 @@ impl Kind {
             Self::Request => "request#",
             Self::Probe => "probe#",
             Self::Release => "release#",
+            Self::Simulation => "simulation#",
         }
     }
 
@@ -364,6 +420,8 @@ pub(super) enum Named {
     /// A header, or the first generation of a single bundle.
     Request(CampaignId, RequestId),
     Bundle(CampaignId, BundleId),
+    /// A simulation, by the bundle that it was made of.
+    Simulation(CampaignId, BundleId),
     /// What was reported of the deliveries of this bundle.
     Feedback(CampaignId, BundleId),
 }
@@ -382,6 +440,10 @@ pub(super) fn parse(key: &Key) -> Option<(TenantScope, Named)> {
             }),
             _ => return None,
         }
+    } else if rest == "SIM" {
+        let (campaign, origin) = key.sk.strip_prefix("S#")?.split_once('#')?;
+        let origin = parse_bundle(origin).filter(|origin| origin.generation == 0)?;
+        Named::Simulation(campaign.parse().ok()?, origin)
     } else {
         let campaign = rest.strip_prefix("C#")?.parse().ok()?;
         match key.sk.split_once('#')? {
@@ -451,6 +513,13 @@ mod tests {
                 Named::Bundle(campaign, id)
             };
             prop_assert_eq!(parse(&key), Some((scope, named)));
+        }
+
+        #[test]
+        fn a_simulation_key_is_read_back(scope in scopes(), campaign in campaign_ids(), id in bundle_ids()) {
+            let origin = BundleId { generation: 0, ..id };
+            let key = simulation(&scope, &campaign, &origin);
+            prop_assert_eq!(parse(&key), Some((scope, Named::Simulation(campaign, origin))));
         }
 
         #[test]

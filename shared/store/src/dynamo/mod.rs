@@ -9,11 +9,14 @@ mod bundle_item;
 mod bundles;
 mod calls;
 mod campaigns;
+mod erasure;
 mod feedbacks;
 mod integrations;
 mod keys;
 mod rates;
 mod settings;
+mod sign_ins;
+mod simulations;
 mod stream;
 mod suppressions;
 

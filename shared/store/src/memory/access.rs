@@ -1,6 +1,6 @@
 //! Tenants and API keys.
 
-use super::{MemoryStore, page, parse_cursor};
+use super::{MemoryStore, erasure::Eraser, page, parse_cursor};
 use crate::{Access, Page, Result, StoreError};
 use domain::{
     audit::AuditEntry,
@@ -19,6 +19,14 @@ pub(super) struct Tables {
 }
 
 impl Tables {
+    pub(super) fn tenant_mut(&mut self, id: &TenantId) -> Option<&mut Tenant> {
+        self.tenants.get_mut(id)
+    }
+
+    pub(super) fn erase_keys(&mut self, eraser: &mut Eraser<'_>) {
+        self.keys.retain(|_, key| eraser.spares(&key.tenant));
+    }
+
     fn key_mut(&mut self, scope: &TenantScope, id: &KeyId) -> Option<&mut KeyRecord> {
         self.keys.values_mut().find(|key| key.tenant == *scope.tenant() && key.id == *id)
     }
@@ -56,6 +64,7 @@ impl Access for MemoryStore {
 
     async fn create_key(&self, scope: &TenantScope, key: &KeyRecord, audit: &AuditEntry) -> Result<()> {
         self.call("create_key", |state| {
+            state.still_open(scope.tenant())?;
             if state.access.keys.contains_key(&key.prefix) || state.access.key_mut(scope, &key.id).is_some() {
                 return Err(StoreError::Conflict);
             }
@@ -82,6 +91,7 @@ impl Access for MemoryStore {
 
     async fn revoke_key(&self, scope: &TenantScope, id: &KeyId, at: Timestamp, audit: &AuditEntry) -> Result<bool> {
         self.call("revoke_key", |state| {
+            state.still_open(scope.tenant())?;
             let Some(key) = state.access.key_mut(scope, id) else { return Ok(false) };
             if key.revoked_at.is_none() {
                 key.revoked_at = Some(at);

@@ -21,6 +21,8 @@ pub struct Chain {
     pub records: BTreeMap<u64, Option<AuditRecord>>,
     /// Where the chain ends.
     pub head: Option<Head>,
+    /// Whether it takes nothing more but its own end.
+    pub closed: bool,
 }
 
 impl State {
@@ -43,6 +45,7 @@ impl MemoryStore {
 impl Audit for MemoryStore {
     async fn append_audit(&self, scope: &TenantScope, entry: &AuditEntry) -> Result<()> {
         self.call("append_audit", |state| {
+            state.still_open(scope.tenant())?;
             state.append_audit(scope.tenant(), entry);
             Ok(())
         })

@@ -1,13 +1,13 @@
 //! Requests, bundles and their recipients.
 
-use super::{MemoryStore, State, page, parse_cursor, trusted};
+use super::{MemoryStore, State, erasure::Eraser, page, parse_cursor, trusted};
 use crate::{
     Bundles, ClaimError, Claimed, Created, Due, HeldFor, Page, RELEASE_STAYS_MS, REPAIR_AFTER_MS, Request, Result,
     StoreError, retention::is_over,
 };
 use domain::{
     bundle::{Bundle, BundleId, BundleState, Payload},
-    ids::{CampaignId, RequestId, TenantId},
+    ids::{CampaignId, IntegrationId, RequestId, TenantId},
     tenant::TenantScope,
     time::Timestamp,
 };
@@ -53,6 +53,12 @@ enum Indexed {
 }
 
 impl Tables {
+    pub(super) fn erase(&mut self, eraser: &mut Eraser<'_>) {
+        eraser.take(&mut self.requests);
+        eraser.take(&mut self.bundles);
+        eraser.take(&mut self.payloads);
+    }
+
     fn bundle_mut(&mut self, scope: &TenantScope, campaign: &CampaignId, id: &BundleId) -> Option<&mut StoredBundle> {
         self.bundles.get_mut(&(scope.tenant().clone(), campaign.clone(), place(id)))
     }
@@ -223,7 +229,7 @@ impl Bundles for MemoryStore {
         &self,
         scope: &TenantScope,
         bundle: &Bundle,
-        next: Option<&Bundle>,
+        next: &[Bundle],
         queued_by_caller: bool,
     ) -> Result<()> {
         self.call("finish", |state| {
@@ -235,10 +241,19 @@ impl Bundles for MemoryStore {
                 stored.results.clone_from(&bundle.results);
                 stored.finished_at = bundle.finished_at;
             })?;
-            if let Some(next) = next.filter(|_| !already) {
+            for next in next.iter().filter(|_| !already) {
                 tables.put(scope, next, queued_look(next.due, queued_by_caller));
             }
             Ok(())
+        })
+        .await
+    }
+
+    async fn move_to(&self, scope: &TenantScope, bundle: &Bundle, integration: &IntegrationId) -> Result<()> {
+        self.call("move_to", |state| {
+            state.bundles.settle(scope, bundle, BundleState::Sending, Indexed::No, |stored| {
+                stored.integration.clone_from(integration);
+            })
         })
         .await
     }

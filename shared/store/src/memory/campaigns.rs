@@ -23,6 +23,7 @@ impl Campaigns for MemoryStore {
             if let Some(campaign) = state.campaigns.get(&key) {
                 return Ok(campaign.clone());
             }
+            state.still_open(scope.tenant())?;
             let at = launch.at;
             let campaign = Campaign { id: id.clone(), state: CampaignState::Active, created_at: at, updated_at: at };
             state.campaigns.insert(key, campaign.clone());
@@ -41,6 +42,7 @@ impl Campaigns for MemoryStore {
         audit: &AuditEntry,
     ) -> Result<()> {
         self.call("set_campaign_state", |state| {
+            state.still_open(scope.tenant())?;
             let campaign = state.campaigns.get_mut(&(scope.tenant().clone(), id.clone()));
             let Some(campaign) = campaign.filter(|campaign| campaign.state == from) else {
                 return Err(StoreError::Conflict);

@@ -1,7 +1,7 @@
 //! Integrations, their secrets and their health.
 
-use super::MemoryStore;
-use crate::{HeldFor, Integrations, Result, SealedSecret, StoreError};
+use super::{MemoryStore, erasure::Eraser};
+use crate::{HeldFor, Integrations, Result, SealedSecret, SecretName, StoreError};
 use domain::{
     audit::AuditEntry,
     health::{HealthHour, HealthTally, TestReport, hour_of},
@@ -20,6 +20,24 @@ pub(super) struct Tables {
     health: BTreeMap<(TenantId, IntegrationId, Timestamp), TestReport>,
     /// By the hour's beginning.
     hours: BTreeMap<(TenantId, IntegrationId, Timestamp), HealthTally>,
+}
+
+impl Tables {
+    pub(super) fn erase_settings(&mut self, eraser: &mut Eraser<'_>) {
+        eraser.take(&mut self.integrations);
+        eraser.take(&mut self.secrets);
+    }
+
+    pub(super) fn erase_health(&mut self, eraser: &mut Eraser<'_>) {
+        eraser.take(&mut self.health);
+        eraser.take(&mut self.hours);
+    }
+
+    /// The versions of an integration's secrets, the newest first.
+    fn versions(&self, scope: &TenantScope, id: &IntegrationId) -> Vec<(u32, SealedSecret)> {
+        let own = self.secrets.iter().rev().filter(|((tenant, of, _), _)| tenant == scope.tenant() && of == id);
+        own.map(|((_, _, version), sealed)| (*version, sealed.clone())).collect()
+    }
 }
 
 fn key(scope: &TenantScope, id: &IntegrationId) -> (TenantId, IntegrationId) {
@@ -52,13 +70,22 @@ impl Integrations for MemoryStore {
         audit: &AuditEntry,
     ) -> Result<()> {
         self.call("save_integration", |state| {
+            state.still_open(scope.tenant())?;
             let tables = &mut state.integrations;
             let stored = tables.integrations.get(&key(scope, &integration.id)).map_or(0, |stored| stored.rev);
             if integration.rev != stored + 1 {
                 return Err(StoreError::Conflict);
             }
+            let before = tables.integrations.get(&key(scope, &integration.id)).cloned();
+            state.save_sign_in(scope, before.as_ref(), integration)?;
+            let tables = &mut state.integrations;
             let (tenant, id) = key(scope, &integration.id);
             if let Some(secret) = secret {
+                for (place, (version, old)) in tables.versions(scope, &id).into_iter().enumerate() {
+                    if crate::is_outdated(place + 1, old.created_at, secret.created_at) {
+                        tables.secrets.remove(&(tenant.clone(), id.clone(), version));
+                    }
+                }
                 tables.secrets.insert((tenant.clone(), id.clone(), integration.secret_version), secret.clone());
             }
             tables.integrations.insert((tenant, id.clone()), integration.clone());
@@ -74,6 +101,42 @@ impl Integrations for MemoryStore {
     async fn secret(&self, scope: &TenantScope, id: &IntegrationId, version: u32) -> Result<Option<SealedSecret>> {
         self.call("secret", |state| {
             Ok(state.integrations.secrets.get(&(scope.tenant().clone(), id.clone(), version)).cloned())
+        })
+        .await
+    }
+
+    async fn secrets(&self, scope: &TenantScope, id: &IntegrationId) -> Result<Vec<(u32, SealedSecret)>> {
+        self.call("secrets", |state| Ok(state.integrations.versions(scope, id))).await
+    }
+
+    async fn all_secrets(&self, scope: &TenantScope) -> Result<Vec<(SecretName, SealedSecret)>> {
+        self.call("all_secrets", |state| {
+            let own = state.integrations.secrets.iter().filter(|((tenant, ..), _)| tenant == scope.tenant());
+            let named = own.map(|((_, integration, version), sealed)| {
+                (SecretName { integration: integration.clone(), version: *version }, sealed.clone())
+            });
+            Ok(named.collect())
+        })
+        .await
+    }
+
+    async fn rewrap_secret(
+        &self,
+        scope: &TenantScope,
+        name: &SecretName,
+        old: &SealedSecret,
+        data_key: &str,
+        at: Timestamp,
+    ) -> Result<bool> {
+        self.call("rewrap_secret", |state| {
+            let key = (scope.tenant().clone(), name.integration.clone(), name.version);
+            let Some(stored) = state.integrations.secrets.get_mut(&key) else { return Ok(false) };
+            if (&stored.data_key, &stored.ciphertext) != (&old.data_key, &old.ciphertext) {
+                return Ok(stored.data_key == data_key);
+            }
+            data_key.clone_into(&mut stored.data_key);
+            stored.re_encrypted_at = Some(at);
+            Ok(true)
         })
         .await
     }

@@ -10,10 +10,13 @@ mod access;
 mod audit;
 mod bundles;
 mod campaigns;
+mod erasure;
 mod feedbacks;
 mod integrations;
 mod rates;
 mod settings;
+mod sign_ins;
+mod simulations;
 mod suppressions;
 
 pub use audit::Chain;
@@ -43,7 +46,9 @@ struct State {
     access: access::Tables,
     audit: audit::Tables,
     feedbacks: feedbacks::Tables,
+    sign_ins: sign_ins::Tables,
     suppressions: suppressions::Tables,
+    simulations: simulations::Tables,
     /// What was asked to be released, and when.
     releases: BTreeMap<(TenantId, String), (crate::HeldFor, Timestamp)>,
 }

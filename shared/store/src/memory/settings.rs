@@ -1,6 +1,6 @@
 //! Templates and settings.
 
-use super::MemoryStore;
+use super::{MemoryStore, erasure::Eraser};
 use crate::{Result, Settings, StoreError};
 use domain::{
     audit::AuditEntry,
@@ -22,6 +22,13 @@ pub(super) struct Tables {
 struct Versions {
     all: Vec<Template>,
     deleted: bool,
+}
+
+impl Tables {
+    pub(super) fn erase(&mut self, eraser: &mut Eraser<'_>) {
+        eraser.take(&mut self.templates);
+        eraser.take(&mut self.settings);
+    }
 }
 
 impl Versions {
@@ -60,6 +67,7 @@ impl Settings for MemoryStore {
 
     async fn save_template(&self, scope: &TenantScope, template: &Template, audit: &AuditEntry) -> Result<()> {
         self.call("save_template", |state| {
+            state.still_open(scope.tenant())?;
             let key = (scope.tenant().clone(), template.id.clone());
             let versions = state.settings.templates.entry(key).or_default();
             let newest = versions.all.last().map_or(0, |newest| newest.version);
@@ -76,6 +84,7 @@ impl Settings for MemoryStore {
 
     async fn delete_template(&self, scope: &TenantScope, id: &TemplateId, audit: &AuditEntry) -> Result<bool> {
         self.call("delete_template", |state| {
+            state.still_open(scope.tenant())?;
             let versions = state.settings.templates.get_mut(&(scope.tenant().clone(), id.clone()));
             let Some(versions) = versions.filter(|versions| versions.current().is_some()) else { return Ok(false) };
             versions.deleted = true;
@@ -92,6 +101,7 @@ impl Settings for MemoryStore {
 
     async fn save_settings(&self, scope: &TenantScope, settings: &TenantSettings, audit: &AuditEntry) -> Result<()> {
         self.call("save_settings", |state| {
+            state.still_open(scope.tenant())?;
             let stored = state.settings.settings.get(scope.tenant()).map_or(0, |stored| stored.rev);
             if settings.rev != stored + 1 {
                 return Err(StoreError::Conflict);

@@ -29,6 +29,7 @@ impl Suppressions for MemoryStore {
 
     async fn add_suppression(&self, scope: &TenantScope, entry: &Suppression, audit: &AuditEntry) -> Result<bool> {
         self.call("add_suppression", |state| {
+            state.still_open(scope.tenant())?;
             let key = key(scope, &entry.address);
             if state.suppressions.contains_key(&key) {
                 return Ok(false);
@@ -42,6 +43,7 @@ impl Suppressions for MemoryStore {
 
     async fn remove_suppression(&self, scope: &TenantScope, address: &str, audit: &AuditEntry) -> Result<bool> {
         self.call("remove_suppression", |state| {
+            state.still_open(scope.tenant())?;
             if state.suppressions.remove(&key(scope, address)).is_none() {
                 return Ok(false);
             }

@@ -10,7 +10,7 @@ use domain::{
 use trunkline_store::{Store, StoreError};
 
 fn tenant(id: &str) -> Tenant {
-    Tenant { id: id.parse().unwrap(), name: format!("The {id} company"), created_at: NOON }
+    Tenant::new(id.parse().unwrap(), format!("The {id} company"), NOON)
 }
 
 fn key(prefix: &str, created_at: Timestamp) -> KeyRecord {

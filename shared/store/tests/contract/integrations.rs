@@ -1,13 +1,15 @@
 //! Integrations, their secrets and their health.
 
-use crate::fixtures::{NOON, acme, audit, integration, report};
+use crate::fixtures::{NOON, acme, audit, integration, report, scope};
 use domain::{
     health::{HealthHour, HealthStatus, HealthTally, TestReport},
     integration::Integration,
     principal::Principal,
+    time::{DAY_MS, Timestamp},
 };
 use futures::future::join_all;
-use trunkline_store::{HeldFor, SealedSecret, Store, StoreError};
+use std::collections::BTreeMap;
+use trunkline_store::{HeldFor, SealedSecret, SecretName, Store, StoreError};
 
 const MINUTE: i64 = 60_000;
 
@@ -51,9 +53,64 @@ pub(crate) async fn a_deleted_integration_is_found_but_not_listed(store: &impl S
     assert_eq!(due, [(acme(), old.id), (acme(), new.id)], "what is deleted is not tested");
 }
 
+fn sealed(text: &str, at: Timestamp) -> SealedSecret {
+    SealedSecret {
+        data_key: "a2V5".to_owned(),
+        ciphertext: text.to_owned(),
+        created_at: at,
+        by: Some(Principal::Operator),
+        fields: BTreeMap::from([("password".to_owned(), at)]),
+        re_encrypted_at: None,
+    }
+}
+
+pub(crate) async fn old_versions_of_secrets_go_when_nobody_needs_them(store: &impl Store) {
+    let mut newest = integration(NOON);
+    let write = async |integration: &Integration, days: i64| {
+        let secret = sealed("sealed", NOON.plus_ms(days * DAY_MS));
+        store.save_integration(&acme(), integration, Some(&secret), false, &audit("integration.saved")).await.unwrap();
+    };
+    write(&newest, 0).await;
+    for days in [1, 2, 3, 32] {
+        newest = changed(&newest, |next| next.secret_version += 1);
+        write(&newest, days).await;
+    }
+    let versions = store.secrets(&acme(), &newest.id).await.unwrap();
+    let numbers: Vec<u32> = versions.iter().map(|(version, _)| *version).collect();
+    assert_eq!(numbers, [5, 4, 3], "version 2 is 30 days old, version 1 older");
+    assert_eq!(versions[0].1, sealed("sealed", NOON.plus_ms(32 * DAY_MS)));
+    newest = changed(&newest, |next| next.secret_version += 1);
+    write(&newest, 32).await;
+    let numbers: Vec<u32> = store.secrets(&acme(), &newest.id).await.unwrap().iter().map(|(n, _)| *n).collect();
+    assert_eq!(numbers, [6, 5, 4, 3], "version 3 is 30 days old to the day");
+    assert_eq!(store.secret(&acme(), &newest.id, 2).await, Ok(None));
+    assert_eq!(store.secrets(&scope("other"), &newest.id).await, Ok(vec![]));
+}
+
+pub(crate) async fn a_data_key_is_replaced_only_where_it_was(store: &impl Store) {
+    let (one, other) = (integration(NOON), integration(NOON));
+    for integration in [&one, &other] {
+        let secret = sealed(integration.id.as_str(), NOON);
+        store.save_integration(&acme(), integration, Some(&secret), false, &audit("integration.saved")).await.unwrap();
+    }
+    let all = store.all_secrets(&acme()).await.unwrap();
+    assert_eq!(all.len(), 2);
+    let (name, old) = &all[0];
+    let later = NOON.plus_ms(9);
+    let rewrap = async |old: &SealedSecret, key: &str| store.rewrap_secret(&acme(), name, old, key, later).await;
+    assert_eq!(rewrap(old, "bmV3").await, Ok(true));
+    assert_eq!(rewrap(old, "bmV3").await, Ok(true), "an answer that was lost is asked for again");
+    assert_eq!(rewrap(old, "bGF0ZQ==").await, Ok(false), "somebody was faster");
+    let new = store.secret(&acme(), &name.integration, name.version).await.unwrap().unwrap();
+    assert_eq!(new, SealedSecret { data_key: "bmV3".to_owned(), re_encrypted_at: Some(later), ..old.clone() });
+    let gone = SecretName { version: 7, ..name.clone() };
+    assert_eq!(store.rewrap_secret(&acme(), &gone, old, "bmV3", later).await, Ok(false), "none comes to be");
+    assert_eq!(store.secret(&acme(), &name.integration, 7).await, Ok(None));
+    assert_eq!(store.all_secrets(&acme()).await.unwrap()[1], all[1]);
+}
+
 pub(crate) async fn secrets_are_kept_by_version(store: &impl Store) {
-    let sealed =
-        |text: &str| SealedSecret { data_key: "a2V5".to_owned(), ciphertext: text.to_owned(), created_at: NOON };
+    let sealed = |text: &str| sealed(text, NOON);
     let first = integration(NOON);
     let write = async |integration: &Integration, secret: &SealedSecret| {
         store.save_integration(&acme(), integration, Some(secret), false, &audit("integration.saved")).await

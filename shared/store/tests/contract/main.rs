@@ -10,11 +10,14 @@ mod bundles;
 mod campaigns;
 mod cost;
 mod emulator;
+mod erasure;
 mod feedbacks;
 mod fixtures;
 mod integrations;
 mod lists;
 mod settings;
+mod sign_ins;
+mod simulations;
 
 macro_rules! contract {
     ($($module:ident: $($name:ident)*;)*) => {
@@ -30,7 +33,9 @@ macro_rules! contract {
             $($(
                 #[tokio::test]
                 async fn $name() {
-                    crate::$module::$name(&crate::emulator::store().await).await;
+                    let (store, client, tables) = crate::emulator::opened().await;
+                    crate::$module::$name(&store).await;
+                    crate::erasure::leaves_nothing_but_the_proof(&store, &client, &tables).await;
                 }
             )*)*
         }
@@ -49,6 +54,9 @@ contract! {
         a_lease_that_ran_out_tells_of_an_interruption
         only_the_newest_claim_may_settle
         results_written_twice_are_fine_but_different_ones_conflict
+        a_bundle_may_be_moved_to_another_integration_by_its_newest_claim
+        doubt_and_a_named_integration_are_remembered
+        what_is_in_doubt_goes_on_beside_the_others
         what_goes_on_is_found_when_it_is_due
         what_is_put_back_is_found_when_it_is_due
         a_header_is_due_until_it_is_dispatched
@@ -84,6 +92,8 @@ contract! {
         a_writer_must_have_seen_the_newest_integration
         a_deleted_integration_is_found_but_not_listed
         secrets_are_kept_by_version
+        old_versions_of_secrets_go_when_nobody_needs_them
+        a_data_key_is_replaced_only_where_it_was
         the_probe_schedule_follows_the_integration
         a_test_of_older_settings_is_only_logged
         a_change_of_health_is_remembered
@@ -101,6 +111,19 @@ contract! {
         an_untouched_chain_is_whole
         a_chain_is_checked_in_parts
         a_chain_is_whole_while_it_grows;
+    simulations:
+        a_simulation_is_begun_once_and_saved_by_who_saw_it_last
+        a_simulation_is_found_when_it_is_due_until_it_is_over
+        simulations_of_a_campaign_come_page_by_page;
+    sign_ins:
+        tokens_are_taken_while_the_integration_is_enabled
+        what_is_taken_follows_the_settings
+        two_never_take_the_same_tokens
+        a_sign_in_ends_once_and_in_time;
+    erasure:
+        an_erased_tenant_leaves_its_name_and_its_trail
+        an_erasure_is_repeated_from_wherever_it_was_left
+        from_the_beginning_of_an_erasure_nothing_comes_back_to_life;
     access:
         a_tenant_is_created_once
         tenants_come_in_order_of_their_ids
