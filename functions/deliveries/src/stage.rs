@@ -6,7 +6,7 @@ use axum::http::Method;
 use domain::{
     audit::AuditEntry,
     bundle::{BUNDLE_MAX, Bundle, BundleId, BundleState, Envelope, FinishRules, Outcome, Payload, Recipient},
-    channel::{Channel, OnUnknown, Provider},
+    channel::{Channel, OnUnknown, Provider, ProviderClass},
     failure::{Failure, FailureKind},
     ids::{CampaignId, DeliveryId, IntegrationId, RequestId},
     integration::Integration,
@@ -30,8 +30,12 @@ use std::{
 };
 use store::{Bundles, Campaigns, ClaimError, Integrations, Request, memory::MemoryStore};
 
-const RULES: FinishRules =
-    FinishRules { retry_policy: RetryPolicy::Exponential, on_unknown: OnUnknown::Hold, jitter: 0.0 };
+const RULES: FinishRules = FinishRules {
+    retry_policy: RetryPolicy::Exponential,
+    on_unknown: OnUnknown::Hold,
+    class: ProviderClass::Blind,
+    jitter: 0.0,
+};
 
 pub(crate) struct Stage {
     pub(crate) app: App,
@@ -159,6 +163,8 @@ impl Stage {
                     finished_at: None,
                     resends: 0,
                     sandbox: false,
+                    pinned: false,
+                    uncertain: false,
                 };
                 (bundle, Payload { recipients: users.iter().map(|user| recipient(user)).collect() })
             })
@@ -212,9 +218,9 @@ impl Stage {
                 })
                 .collect();
             let next = bundle.finish(outcomes, RULES, self.clock.now());
-            self.store.finish(&self.scope, &bundle, next.as_ref(), true).await.unwrap();
-            if let Some(next) = next {
-                self.pending.lock().unwrap().push_back(BundleMessage { bundle: next.id, ..message });
+            self.store.finish(&self.scope, &bundle, &next, true).await.unwrap();
+            for next in next {
+                self.pending.lock().unwrap().push_back(BundleMessage { bundle: next.id, ..message.clone() });
             }
             return true;
         }

@@ -27,6 +27,8 @@ pub(crate) struct Accepted<'a> {
     pub(crate) integration: &'a IntegrationId,
     pub(crate) recipients: Vec<Recipient>,
     pub(crate) sandbox: bool,
+    /// Whether the caller named the integration.
+    pub(crate) pinned: bool,
 }
 
 impl Accepted<'_> {
@@ -96,6 +98,8 @@ impl Accepted<'_> {
                     finished_at: None,
                     resends: 0,
                     sandbox: self.sandbox,
+                    pinned: self.pinned,
+                    uncertain: false,
                 };
                 (bundle, Payload { recipients: recipients.to_vec() })
             })

@@ -101,6 +101,7 @@ async fn send<S: Store, Q: Queues, C: Clock>(
         integration: &integration.id,
         recipients: checked.recipients,
         sandbox: request.sandbox,
+        pinned: request.integration_id.is_some(),
     };
     let id = accepted.write_then_queue(&*hub.store, &hub.queues, now).await?;
     Ok(answer(&campaign, &id, &request))

@@ -81,6 +81,8 @@ impl Stage {
             finished_at: None,
             resends: 0,
             sandbox: false,
+            pinned: false,
+            uncertain: false,
         };
         let recipient = Recipient {
             user_id: "u1".parse().unwrap(),

@@ -16,18 +16,26 @@
 //! three writes: create, claim, finish.
 
 use crate::{
-    channel::{Channel, OnUnknown},
-    failure::{Failure, FailureKind},
+    channel::{Channel, OnUnknown, ProviderClass},
+    failure::{Failure, FailureKind, leaves_doubt},
     ids::{CampaignId, DeliveryId, IntegrationId, Place, RequestId},
     message::Content,
     retry::RetryPolicy,
-    time::{DAY_MS, SECOND_MS, Timestamp},
+    time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 /// The most deliveries of one bundle. 25 results with provider ids keep the state item near 1 KB, one write unit.
 pub const BUNDLE_MAX: usize = 25;
+
+/// The most deliveries of a bundle that its provider is handed all at once: a whole request. The member's number in a
+/// delivery's id ends at 1,023.
+pub const WHOLE_BUNDLE_MAX: usize = 1_000;
+
+/// The most bytes that names and addresses of such a bundle's recipients may have together: an item holds 400 KB, and
+/// each recipient takes some 20 bytes besides.
+pub const WHOLE_BUNDLE_MAX_BYTES: usize = 360_000;
 
 /// How long a claim holds, in milliseconds: longer than a sender's timeout (60 s), much shorter than the queue's
 /// visibility timeout (360 s).
@@ -55,8 +63,15 @@ pub struct BundleId {
     pub generation: u64,
 }
 
-/// How many generations may follow directly from one: the retry, and three resends.
-const CHILDREN_MAX: u64 = 4;
+/// How many generations may follow directly from one: the retry, three resends, and the retry of what is in doubt.
+const CHILDREN_MAX: u64 = 5;
+
+/// Which of them is the retry of what is in doubt.
+const DOUBTFUL_CHILD: u64 = 4;
+
+/// How long after an attempt whose outcome is unknown its provider is asked what became of it, in milliseconds: a
+/// message shows in a provider's log a moment after it was taken.
+pub const LOOK_UP_AFTER_MS: i64 = MINUTE_MS;
 
 impl BundleId {
     /// The bundle that holds a delivery's first attempt.
@@ -65,8 +80,8 @@ impl BundleId {
         Self { request: delivery.request.clone(), number: delivery.place.map(|place| place.bundle), generation: 0 }
     }
 
-    /// The id of the generation that follows: the retry (`index` 0) or a resend (1 to 3). The tree's nodes are
-    /// numbered as in a heap, so no two paths lead to one id. `None` when the tree can grow no further.
+    /// The id of the generation that follows: the retry (`index` 0), a resend (1 to 3) or the retry of what is in doubt
+    /// (4). The tree's nodes are numbered as in a heap, so no two paths lead to one id. `None` when the tree can grow no further.
     #[must_use]
     pub fn child(&self, index: u64) -> Option<Self> {
         if index >= CHILDREN_MAX {
@@ -293,6 +308,11 @@ pub struct Bundle {
     pub resends: u8,
     /// Whether the recipients were replaced by the tenant's test recipients.
     pub sandbox: bool,
+    /// Whether the caller named the integration. Then no other may stand in for it.
+    pub pinned: bool,
+    /// Whether the integration may have taken some member already: its outcome was unknown, or the attempt was
+    /// interrupted. What one provider may have taken is never handed to another.
+    pub uncertain: bool,
 }
 
 /// Who is to receive the deliveries of a bundle; written once, shared by all its generations.
@@ -363,6 +383,8 @@ pub struct FinishRules {
     pub retry_policy: RetryPolicy,
     /// What to do with an unknown outcome of a blind provider.
     pub on_unknown: OnUnknown,
+    /// Whether the provider can be asked what became of it.
+    pub class: ProviderClass,
     /// In -1..=1, drawn by the caller.
     pub jitter: f64,
 }
@@ -380,21 +402,30 @@ impl Bundle {
             BundleState::Queued => false,
         };
         self.state = BundleState::Sending;
+        self.uncertain |= expired;
         self.fence += 1;
         self.lease_until = now.plus_ms(LEASE_MS);
         Ok(expired)
     }
 
-    /// Writes the outcomes (in the order of `members`) and returns the next generation for the members that go on.
+    /// Whether another integration may stand in for this one. `universal` says that its addresses mean the same to it.
+    #[must_use]
+    pub const fn may_move(&self, universal: bool) -> bool {
+        universal && !self.pinned && !self.uncertain
+    }
+
+    /// Writes the outcomes (in the order of `members`) and returns the next generations, for the members that go on:
+    /// at most one with those that are in doubt, which stay with this integration, and one with the others.
     ///
-    /// Members go on together, due when the last of their pauses is over, because they failed together; a failure's
-    /// attempt counts, a deferral's does not. A member that was never tried keeps its attempts only if no member of
-    /// the next generation had one more: they share one count, and the higher one is the safe one.
-    pub fn finish(&mut self, outcomes: Vec<Outcome>, rules: FinishRules, now: Timestamp) -> Option<Self> {
-        let child = self.id.child(0);
+    /// The members of a generation go on together, due when the last of their pauses is over; a failure's attempt
+    /// counts, a deferral's does not. A member that was never tried keeps its attempts only if no member of its next
+    /// generation had one more: they share one count, and the higher one is the safe one.
+    pub fn finish(&mut self, outcomes: Vec<Outcome>, rules: FinishRules, now: Timestamp) -> Vec<Self> {
+        let (retry, doubtful) = (self.id.child(0), self.id.child(DOUBTFUL_CHILD));
         // A tree that can grow no further ends the retries.
-        let rules = if child.is_some() { rules } else { FinishRules { retry_policy: RetryPolicy::Manual, ..rules } };
-        let mut onward = Onward { attempts: self.attempts, due: now, members: Vec::new() };
+        let rules = if doubtful.is_some() { rules } else { FinishRules { retry_policy: RetryPolicy::Manual, ..rules } };
+        let onward = || Onward { attempts: self.attempts, due: now, members: Vec::new() };
+        let mut onward = [onward(), onward()];
         let results = self
             .members
             .clone()
@@ -405,7 +436,12 @@ impl Bundle {
         self.results = results;
         self.state = BundleState::Done;
         self.finished_at = Some(now);
-        child.filter(|_| !onward.members.is_empty()).map(|child| self.succeed(child, onward, now))
+        let [certain, in_doubt] = onward;
+        let next = |id: Option<BundleId>, onward: Onward, uncertain| {
+            let id = id.filter(|_| !onward.members.is_empty())?;
+            Some(Self { uncertain, ..self.succeed(id, onward, now) })
+        };
+        [next(retry, certain, false), next(doubtful, in_doubt, true)].into_iter().flatten().collect()
     }
 
     fn settle(
@@ -414,11 +450,12 @@ impl Bundle {
         outcome: Outcome,
         rules: FinishRules,
         now: Timestamp,
-        onward: &mut Onward,
+        [certain, in_doubt]: &mut [Onward; 2],
     ) -> MemberResult {
         let failure = match outcome {
             Outcome::Sent { provider_id } => return MemberResult::Sent { provider_id },
             Outcome::Deferred { until } => {
+                let onward = if self.uncertain { in_doubt } else { certain };
                 onward.members.push(member);
                 onward.due = onward.due.max(until);
                 return MemberResult::Waiting;
@@ -426,16 +463,23 @@ impl Bundle {
             Outcome::Failed(failure) => failure,
         };
         let cause = Cause::from(&failure);
+        let unknown = failure.kind == FailureKind::Unknown;
+        let hold = unknown && rules.on_unknown == OnUnknown::Hold;
+        // A provider that can be asked is asked once before a person is.
+        let ask = unknown && rules.class == ProviderClass::Queryable;
         let retry_after_ms = match failure.kind {
             FailureKind::Permanent => return MemberResult::Failed(cause),
-            FailureKind::Unknown if rules.on_unknown == OnUnknown::Hold => return MemberResult::Unknown(cause),
+            FailureKind::Unknown if hold && (self.uncertain || !ask) => return MemberResult::Unknown(cause),
             FailureKind::Transient { after_ms } | FailureKind::Throttled { after_ms } => after_ms,
+            FailureKind::Unknown if ask => Some(LOOK_UP_AFTER_MS),
             FailureKind::Unknown | FailureKind::Unauthorized => None,
         };
         let attempts = self.attempts + 1;
         match rules.retry_policy.pause_ms(attempts, rules.jitter, retry_after_ms) {
+            None if hold => MemberResult::Unknown(cause),
             None => MemberResult::Dead(cause),
             Some(pause_ms) => {
+                let onward = if unknown || self.uncertain { in_doubt } else { certain };
                 onward.members.push(member);
                 onward.attempts = attempts;
                 onward.due = onward.due.max(now.plus_ms(pause_ms));
@@ -463,10 +507,11 @@ impl Bundle {
     }
 
     /// Moves the failed members whose status is in `statuses` into a new generation that is due at once, with a fresh
-    /// count of attempts. `None` when no member qualifies, or after three resends of the same generation.
+    /// count of attempts. `None` when no member qualifies, or after three resends of the same generation. They stay in
+    /// doubt where they were.
     pub fn resend(&mut self, statuses: &[DeliveryStatus], now: Timestamp) -> Option<Self> {
         let child = self.id.child(1 + u64::from(self.resends)).filter(|_| self.state == BundleState::Done)?;
-        let mut members = Vec::new();
+        let (mut members, mut uncertain) = (Vec::new(), self.uncertain);
         for (member, result) in self.members.iter().zip(&mut self.results) {
             let (status, cause) = match result {
                 MemberResult::Failed(cause) => (DeliveryStatus::Failed, cause),
@@ -476,6 +521,7 @@ impl Bundle {
             };
             if statuses.contains(&status) {
                 members.push(*member);
+                uncertain |= status == DeliveryStatus::Unknown || leaves_doubt(&cause.code);
                 *result = MemberResult::Resent(cause.clone());
             }
         }
@@ -483,7 +529,7 @@ impl Bundle {
             return None;
         }
         self.resends += 1;
-        Some(self.succeed(child, Onward { attempts: 0, due: now, members }, now))
+        Some(Self { uncertain, ..self.succeed(child, Onward { attempts: 0, due: now, members }, now) })
     }
 
     /// The outward status of the member at `index` of `members`; `None` when it goes on in the next generation.
@@ -523,8 +569,12 @@ mod tests {
     use super::*;
 
     const NOON: Timestamp = Timestamp(1_763_640_000_000);
-    const RULES: FinishRules =
-        FinishRules { retry_policy: RetryPolicy::Exponential, on_unknown: OnUnknown::Retry, jitter: 0.0 };
+    const RULES: FinishRules = FinishRules {
+        retry_policy: RetryPolicy::Exponential,
+        on_unknown: OnUnknown::Retry,
+        class: ProviderClass::Blind,
+        jitter: 0.0,
+    };
 
     fn bundle(members: u16) -> Bundle {
         Bundle {
@@ -543,6 +593,8 @@ mod tests {
             finished_at: None,
             resends: 0,
             sandbox: false,
+            pinned: false,
+            uncertain: false,
         }
     }
 
@@ -551,6 +603,12 @@ mod tests {
     }
 
     const TRANSIENT: FailureKind = FailureKind::Transient { after_ms: None };
+
+    /// The only next generation.
+    fn only(mut next: Vec<Bundle>) -> Bundle {
+        assert_eq!(next.len(), 1);
+        next.remove(0)
+    }
 
     #[test]
     fn ids_survive_a_round_trip() {
@@ -568,10 +626,10 @@ mod tests {
         let mut seen = std::collections::BTreeSet::from([root.generation]);
         let mut level = vec![root];
         for _ in 0..4 {
-            level = level.iter().flat_map(|id| (0..4).filter_map(|index| id.child(index))).collect();
+            level = level.iter().flat_map(|id| (0..5).filter_map(|index| id.child(index))).collect();
             assert!(level.iter().all(|id| seen.insert(id.generation)));
         }
-        assert_eq!(level[0].child(4), None);
+        assert_eq!(level[0].child(5), None);
         assert_eq!(BundleId { generation: u64::MAX, ..level[0].clone() }.child(0), None);
     }
 
@@ -611,7 +669,7 @@ mod tests {
         let mut first = bundle(3);
         first.claim(NOON).unwrap();
         let sent = Outcome::Sent { provider_id: Some("q1".into()) };
-        let next = first.finish(vec![sent, failed(TRANSIENT), failed(FailureKind::Permanent)], RULES, NOON).unwrap();
+        let next = only(first.finish(vec![sent, failed(TRANSIENT), failed(FailureKind::Permanent)], RULES, NOON));
         assert_eq!(next.members, [1]);
         assert_eq!((next.attempts, next.id.generation, next.due), (1, 1, NOON.plus_ms(5_000)));
         assert_eq!(next.id.delivery(1), first.id.delivery(1), "the delivery keeps its id");
@@ -627,7 +685,7 @@ mod tests {
             let now = current.due;
             current.claim(now).unwrap();
             tries += 1;
-            match current.finish(vec![failed(TRANSIENT)], RULES, now) {
+            match current.finish(vec![failed(TRANSIENT)], RULES, now).pop() {
                 Some(next) => current = next,
                 None => break,
             }
@@ -639,11 +697,65 @@ mod tests {
     #[test]
     fn an_unknown_outcome_is_retried_or_held_as_the_tenant_chose() {
         let mut retried = bundle(1);
-        assert!(retried.finish(vec![failed(FailureKind::Unknown)], RULES, NOON).is_some());
+        assert!(only(retried.finish(vec![failed(FailureKind::Unknown)], RULES, NOON)).uncertain);
         let mut held = bundle(1);
         let rules = FinishRules { on_unknown: OnUnknown::Hold, ..RULES };
-        assert!(held.finish(vec![failed(FailureKind::Unknown)], rules, NOON).is_none());
+        assert!(held.finish(vec![failed(FailureKind::Unknown)], rules, NOON).is_empty());
         assert_eq!(held.status_of(0), Some(DeliveryStatus::Unknown));
+    }
+
+    #[test]
+    fn what_is_in_doubt_goes_on_apart_from_what_may_go_anywhere() {
+        let mut first = bundle(4);
+        let until = NOON.plus_ms(1_000);
+        let sent = Outcome::Sent { provider_id: None };
+        let outcomes = vec![failed(FailureKind::Unknown), sent, failed(TRANSIENT), Outcome::Deferred { until }];
+        let next = first.finish(outcomes, RULES, NOON);
+        let told: Vec<_> = next.iter().map(|it| (it.members.as_slice(), it.uncertain, it.may_move(true))).collect();
+        assert_eq!(told, [([2, 3].as_slice(), false, true), ([0].as_slice(), true, false)]);
+        assert_ne!(next[0].id, next[1].id);
+        // Once in doubt, in doubt for good: a refusal now says nothing about the attempt before.
+        let mut doubtful = next[1].clone();
+        assert!(only(doubtful.finish(vec![failed(TRANSIENT)], RULES, NOON)).uncertain);
+        let mut deferred = next[1].clone();
+        assert!(only(deferred.finish(vec![Outcome::Deferred { until }], RULES, NOON)).uncertain);
+    }
+
+    #[test]
+    fn a_provider_that_can_be_asked_is_asked_before_a_person_is() {
+        let rules = FinishRules { on_unknown: OnUnknown::Hold, class: ProviderClass::Queryable, ..RULES };
+        let mut first = bundle(1);
+        let mut next = only(first.finish(vec![failed(FailureKind::Unknown)], rules, NOON));
+        assert_eq!((next.due, next.uncertain), (NOON.plus_ms(LOOK_UP_AFTER_MS), true));
+        assert!(next.finish(vec![failed(FailureKind::Unknown)], rules, NOON).is_empty());
+        assert_eq!(next.status_of(0), Some(DeliveryStatus::Unknown));
+        let manual = FinishRules { retry_policy: RetryPolicy::Manual, ..rules };
+        let mut alone = bundle(1);
+        assert!(alone.finish(vec![failed(FailureKind::Unknown)], manual, NOON).is_empty());
+        assert_eq!(alone.status_of(0), Some(DeliveryStatus::Unknown));
+    }
+
+    #[test]
+    fn a_resend_of_what_may_have_been_taken_stays_where_it_was() {
+        let resent = |kind, code| {
+            let mut bundle = bundle(1);
+            let rules = FinishRules { retry_policy: RetryPolicy::Manual, ..RULES };
+            bundle.finish(vec![Outcome::Failed(Failure::new(kind, code, ""))], rules, NOON);
+            bundle.resend(&DeliveryStatus::ALL, NOON).unwrap().uncertain
+        };
+        assert!(resent(FailureKind::Unknown, "timeout"));
+        assert!(!resent(TRANSIENT, "unreachable"));
+        assert!(!resent(FailureKind::Permanent, "smtp_recipient_refused"));
+    }
+
+    #[test]
+    fn an_interrupted_attempt_leaves_doubt_and_a_named_integration_is_kept() {
+        let mut first = bundle(1);
+        assert!(first.may_move(true) && !first.may_move(false));
+        assert!(!Bundle { pinned: true, ..first.clone() }.may_move(true));
+        first.claim(NOON).unwrap();
+        first.claim(NOON.plus_ms(LEASE_MS + 1)).unwrap();
+        assert!(!first.may_move(true));
     }
 
     #[test]
@@ -651,7 +763,7 @@ mod tests {
         let mut first = bundle(2);
         let until = NOON.plus_ms(60_000);
         let outcomes = vec![Outcome::Sent { provider_id: None }, Outcome::Deferred { until }];
-        let next = first.finish(outcomes, RULES, NOON).unwrap();
+        let next = only(first.finish(outcomes, RULES, NOON));
         assert_eq!((next.members.as_slice(), next.attempts, next.due), ([1].as_slice(), 0, until));
         assert_eq!(next.status_of(0), Some(DeliveryStatus::Queued));
     }
@@ -660,7 +772,7 @@ mod tests {
     fn a_resend_moves_only_what_failed() {
         let mut first = bundle(2);
         let outcomes = vec![Outcome::Sent { provider_id: None }, failed(FailureKind::Permanent)];
-        assert!(first.finish(outcomes, RULES, NOON).is_none());
+        assert!(first.finish(outcomes, RULES, NOON).is_empty());
         assert!(first.resend(&[DeliveryStatus::Dead], NOON).is_none());
         let next = first.resend(&[DeliveryStatus::Failed], NOON).unwrap();
         assert_eq!((next.members.as_slice(), next.attempts), ([1].as_slice(), 0));

@@ -115,6 +115,9 @@ explanations! {
     "tls_failed":
         "A secure connection could not be set up.", "Check that the port speaks the chosen security: 587 STARTTLS, 465 TLS.",
         "تعذّر إنشاء اتصال آمن.", "تحقق من أن المنفذ يستخدم نوع الأمان المختار: ‎587 STARTTLS أو ‎465 TLS.";
+    "recipient_suppressed":
+        "Nothing was sent, because the address is on your suppression list.", "Use another address, or take it from the list with DELETE /v1/suppressions/{address} once it works again.",
+        "لم يُرسل شيء لأن العنوان مدرج في قائمة المنع لديك.", "استخدم عنوانًا آخر، أو احذفه من القائمة عبر ‎DELETE /v1/suppressions/{address} بعد أن يعمل من جديد.";
     "smtp_login_refused":
         "The mail server refused the user name or password.", "Enter the current password, or an app password if the account uses two-factor sign-in.",
         "رفض خادم البريد اسم المستخدم أو كلمة المرور.", "أدخل كلمة المرور الحالية، أو كلمة مرور تطبيق إذا كان الحساب يستخدم التحقق بخطوتين.";
@@ -283,6 +286,54 @@ explanations! {
     "m365_not_a_draft":
         "The trial simulation is not the draft that was asked for.", "Look at it in the Microsoft Defender portal at once and cancel it there if it is scheduled.",
         "المحاكاة التجريبية ليست المسودة المطلوبة.", "افحصها فورًا في بوابة Microsoft Defender وألغها هناك إن كانت مجدولة.";
+    "oidc_discovery_failed":
+        "The provider's discovery document could not be read.", "Check the issuer: its URL followed by `/.well-known/openid-configuration` must answer a document of OpenID Connect.",
+        "تعذّرت قراءة وثيقة الاكتشاف لدى المزوّد.", "تحقق من المُصدر: يجب أن يعرض عنوانه متبوعًا بـ ‎/.well-known/openid-configuration وثيقة OpenID Connect.";
+    "oidc_issuer_mismatch":
+        "The provider calls itself by another issuer.", "Enter the issuer exactly as the discovery document spells it, slashes included.",
+        "يعرّف المزوّد نفسه بمُصدر آخر.", "أدخل المُصدر كما تكتبه وثيقة الاكتشاف تمامًا بما في ذلك الشرطات المائلة.";
+    "oidc_no_keys":
+        "The provider's keys could not be read, or none is of use.", "Let the provider sign with RS256, PS256 or ES256 and publish the keys at its `jwks_uri`.",
+        "تعذّرت قراءة مفاتيح المزوّد أو لا يصلح أي منها.", "اجعل المزوّد يوقّع بـ RS256 أو PS256 أو ES256 وينشر المفاتيح في jwks_uri.";
+    "oidc_client_refused":
+        "The provider refused the application's id or secret.", "Enter the id and a current secret of the application.",
+        "رفض المزوّد معرّف التطبيق أو سرّه.", "أدخل معرّف التطبيق وسرًا ساريًا له.";
+    "oidc_grant_refused":
+        "The application may not ask for this kind of token.", "Allow the application the grants `authorization_code` and `client_credentials` at the provider.",
+        "لا يُسمح للتطبيق بطلب هذا النوع من الرموز.", "اسمح للتطبيق لدى المزوّد بالمنح authorization_code و client_credentials.";
+    "oidc_audience_refused":
+        "The provider knows no API by the audience.", "Enter in `audience` what the provider calls this API; in Entra the application id URI that the page Expose an API shows, or the client id.",
+        "لا يعرف المزوّد واجهة بهذا الجمهور.", "أدخل في audience اسم هذه الواجهة لدى المزوّد؛ وفي Entra معرّف URI الظاهر في صفحة Expose an API أو معرّف التطبيق.";
+    "oidc_token_unusable":
+        "The provider's access tokens are none that this API can take.", "Read the words: let the provider make signed JWTs for the `audience`, and enter what they say in `aud`.",
+        "رموز الوصول من المزوّد لا يمكن لهذه الواجهة قبولها.", "اقرأ التفاصيل: اجعل المزوّد يصدر رموز JWT موقّعة لهذا الجمهور وأدخل في audience ما تذكره في aud.";
+    "oidc_code_refused":
+        "The provider did not exchange the sign-in's code.", "Begin the sign-in again; if it lasts, check that the redirect address is registered as a web address and not for a single-page application.",
+        "لم يستبدل المزوّد رمز تسجيل الدخول.", "ابدأ تسجيل الدخول من جديد؛ وإن استمر الأمر فتحقق من أن عنوان إعادة التوجيه مسجّل كتطبيق ويب لا كتطبيق صفحة واحدة.";
+    "oidc_id_token_refused":
+        "The provider's statement of who signed in does not hold.", "Read the words; begin the sign-in again, and report it to the provider's administrator if it lasts.",
+        "بيان المزوّد عمّن سجّل الدخول غير صحيح.", "اقرأ التفاصيل وابدأ تسجيل الدخول من جديد، وأبلغ مسؤول المزوّد إن استمر الأمر.";
+    "oidc_sign_in_refused":
+        "The provider did not sign the person in.", "Read the provider's words; often the person is not assigned to the application or consent is missing.",
+        "لم يسجّل المزوّد دخول الشخص.", "اقرأ رد المزوّد؛ فغالبًا لم يُسند الشخص إلى التطبيق أو تنقص الموافقة.";
+    "oidc_no_role":
+        "The person signed in but has no role here.", "Assign the person one of the roles that the settings name; in Entra under Enterprise applications, Users and groups.",
+        "سجّل الشخص دخوله لكن لا دور له هنا.", "أسند إلى الشخص أحد الأدوار المذكورة في الإعدادات؛ وفي Entra من Enterprise applications ثم Users and groups.";
+    "entra_directory_unknown":
+        "Entra does not know the directory.", "Enter the directory (tenant) id from the overview of the app registration.",
+        "لا يعرف Entra هذا الدليل.", "أدخل معرّف الدليل (tenant id) من صفحة تسجيل التطبيق.";
+    "entra_app_unknown":
+        "The application does not exist in the directory.", "Enter the application (client) id of a registration in this directory.",
+        "التطبيق غير موجود في هذا الدليل.", "أدخل معرّف التطبيق (client id) لتسجيل موجود في هذا الدليل.";
+    "entra_secret_refused":
+        "Entra refused the client secret.", "Enter the secret's value, not its id; create a new secret if the value is lost.",
+        "رفض Entra سر التطبيق.", "أدخل قيمة السر لا معرّفه؛ وأنشئ سرًا جديدًا إذا فُقدت القيمة.";
+    "entra_secret_expired":
+        "The client secret has expired.", "Create a new client secret in the app registration and enter its value.",
+        "انتهت صلاحية سر التطبيق.", "أنشئ سرًا جديدًا في تسجيل التطبيق وأدخل قيمته.";
+    "entra_token_version":
+        "Entra makes tokens of version 1 for this application.", "Set `requestedAccessTokenVersion` to 2 in the manifest of the app registration.",
+        "يصدر Entra رموزًا من الإصدار 1 لهذا التطبيق.", "اضبط requestedAccessTokenVersion على 2 في بيان تسجيل التطبيق.";
     "rate_limited":
         "The provider asked us to slow down.", "Nothing to do: the channel pauses and goes on by itself. Lower the limits if it happens often.",
         "طلب المزوّد الإبطاء.", "لا يلزم أي إجراء: تتوقف القناة مؤقتًا ثم تتابع تلقائيًا. خفّض الحدود إذا تكرر ذلك.";

@@ -45,7 +45,7 @@ pub const SLOW_MS: u64 = 3_000;
 pub struct TestReport {
     /// The verdict.
     pub status: HealthStatus,
-    /// A stable code: `ok`, `slow`, or a failure code of [`crate::failure`].
+    /// A stable code: `ok`, `slow`, `breaker_open`, or a failure code of [`crate::failure`].
     pub code: String,
     /// What the provider said, without secrets.
     pub detail: String,
@@ -61,6 +61,19 @@ impl TestReport {
     pub fn passed(detail: &str, latency_ms: u64, at: Timestamp) -> Self {
         let (status, code) = if latency_ms > SLOW_MS { (HealthStatus::Warn, "slow") } else { (HealthStatus::Ok, "ok") };
         Self { status, code: code.into(), detail: crate::failure::shorten(detail), latency_ms, at }
+    }
+
+    /// What an opened breaker leaves: a warning, because the recipe itself may still pass.
+    #[must_use]
+    pub fn breaker_opened(detail: &str, at: Timestamp) -> Self {
+        let detail = crate::failure::shorten(detail);
+        Self { status: HealthStatus::Warn, code: crate::breaker::OPEN_CODE.into(), detail, latency_ms: 0, at }
+    }
+
+    /// Whether it counts as downtime: a failed test, or a breaker that opened, which says that messages failed.
+    #[must_use]
+    pub fn is_downtime(&self) -> bool {
+        self.status == HealthStatus::Fail || self.code == crate::breaker::OPEN_CODE
     }
 
     /// The report of a recipe that failed.
@@ -89,7 +102,7 @@ impl HealthFigures {
     /// Figures over the given reports, in any order.
     #[must_use]
     pub fn over(reports: &[TestReport]) -> Self {
-        let passed = reports.iter().filter(|report| report.status != HealthStatus::Fail);
+        let passed = reports.iter().filter(|report| !report.is_downtime());
         let mut latencies: Vec<u64> = passed.map(|report| report.latency_ms).collect();
         latencies.sort_unstable();
         let at = |rank: u64| usize::try_from(rank).ok().and_then(|rank| latencies.get(rank - 1).copied());
@@ -146,7 +159,7 @@ impl HealthTally {
     /// Counts a test.
     pub fn count(&mut self, report: &TestReport) {
         self.tests += 1;
-        if report.status == HealthStatus::Fail {
+        if report.is_downtime() {
             self.failed += 1;
         } else {
             self.classes[Self::class(report.latency_ms)] += 1;
@@ -200,6 +213,17 @@ mod tests {
     fn a_slow_pass_is_a_warning() {
         assert_eq!(TestReport::passed("", 3_000, Timestamp(0)).status, HealthStatus::Ok);
         assert_eq!(TestReport::passed("", 3_001, Timestamp(0)).status, HealthStatus::Warn);
+    }
+
+    #[test]
+    fn an_opened_breaker_is_downtime_and_has_no_latency() {
+        let log = [TestReport::breaker_opened("", Timestamp(0)), TestReport::passed("", 50, Timestamp(0))];
+        let figures = HealthFigures::over(&log);
+        assert_eq!((figures.tests, figures.p50_ms), (2, Some(50)));
+        assert!((figures.error_rate_percent - 50.0).abs() < 1e-9);
+        let mut tally = HealthTally::default();
+        log.iter().for_each(|report| tally.count(report));
+        assert_eq!((tally.tests, tally.failed), (2, 1));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! Read [`bundle`] first: the way a delivery travels is its state machine.
 
 pub mod audit;
+pub mod breaker;
 pub mod bundle;
 pub mod campaign;
 pub mod channel;
@@ -23,6 +24,7 @@ pub mod rate;
 pub mod retry;
 pub mod secret;
 pub mod settings;
+pub mod simulation;
 pub mod sign_in;
 pub mod suppression;
 pub mod template;

@@ -23,7 +23,8 @@ pub enum CheckStatus {
 /// One check with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// Which check: `settings`, `enabled`, `health`, `capability`, `recipients`, `quota`, `sandbox`, `template`.
+    /// Which check: `settings`, `enabled`, `health`, `capability`, `recipients`, `quota`, `sandbox`, `template`;
+    /// in an answer of preflight also `suppression`.
     pub check: &'static str,
     /// The verdict.
     pub status: CheckStatus,
@@ -172,14 +173,11 @@ fn health(facts: &Facts<'_>, now: Timestamp) -> Check {
             words("مضى على آخر اختبار ناجح أكثر من يوم.", &format!("اختبره من جديد عبر {test_now}.")),
         )
     } else if test.status == HealthStatus::Warn {
-        let (reason, reason_ar) = ("Its last test passed but was slow.", "نجح آخر اختبار لكنه كان بطيئًا.");
-        Check {
-            status: CheckStatus::Warn,
-            code: test.code.clone(),
-            reason: reason.into(),
-            reason_ar: reason_ar.into(),
-            ..Check::pass("health")
-        }
+        let slow = ("Its last test passed but was slow.", "", "نجح آخر اختبار لكنه كان بطيئًا.", "");
+        let (reason, fix, reason_ar, fix_ar) =
+            explain(&test.code).map_or(slow, |words| (words.en, words.fix_en, words.ar, words.fix_ar));
+        let check = Check::fail("health", &test.code, words(reason, fix), words(reason_ar, fix_ar));
+        Check { status: CheckStatus::Warn, ..check }
     } else {
         Check::pass("health")
     };
@@ -229,6 +227,29 @@ fn recipients(facts: &Facts<'_>) -> Check {
         [format!("Some recipients cannot be reached on this channel: {list}."), "Correct or remove them.".into()],
         [format!("لا يمكن الوصول إلى بعض المستلمين عبر هذه القناة: {list}."), "صحّحهم أو احذفهم.".into()],
     )
+}
+
+/// Whether anybody would be skipped: the number and address of each recipient who is on the tenant's suppression list. Asked
+/// for by itself, since a send pays for it with the send.
+#[must_use]
+pub fn suppression(suppressed: &[(usize, String)]) -> Check {
+    if suppressed.is_empty() {
+        return Check::pass("suppression");
+    }
+    let (count, list) = (suppressed.len(), summarize(suppressed));
+    let warned = Check::fail(
+        "suppression",
+        "recipient_suppressed",
+        [
+            format!("{count} of the recipients will be skipped, because nothing is sent to them any more: {list}."),
+            "Leave them out, or take them from the list with DELETE /v1/suppressions/{address}.".into(),
+        ],
+        [
+            format!("سيُتخطى {count} من المستلمين لأنه لم يعد يُرسل إليهم شيء: {list}."),
+            "استبعدهم، أو احذفهم من القائمة عبر ‎DELETE /v1/suppressions/{address}.".into(),
+        ],
+    );
+    Check { status: CheckStatus::Warn, ..warned }
 }
 
 fn quota(facts: &Facts<'_>) -> Check {
@@ -316,6 +337,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_warning_says_what_it_warns_of() {
+        let warned = |test| {
+            let integration: Integration = serde_json::from_value(serde_json::json!({
+                "id": crate::ids::IntegrationId::generate(), "provider": "smtp", "name": "Mail", "config": {},
+                "masks": {}, "secret_version": 0, "enabled": true, "priority": 1, "limits": {}, "last_test": test,
+                "retry_policy": "exponential", "on_unknown": "retry", "probe_interval_minutes": 5, "created_at": 0,
+                "updated_at": 0, "updated_by": "system", "rev": 1,
+            }))
+            .unwrap();
+            let check = health(&Facts { integration: Some(&integration), ..FACTS }, Timestamp(0));
+            assert_eq!(check.status, CheckStatus::Warn);
+            (check.code, check.reason, check.fix.is_empty())
+        };
+        use crate::health::TestReport;
+        let (code, reason, _) = warned(TestReport::passed("", 5_000, Timestamp(0)));
+        assert_eq!((code.as_str(), reason.as_str()), ("slow", "Its last test passed but was slow."));
+        let (code, reason, no_fix) = warned(TestReport::breaker_opened("", Timestamp(0)));
+        assert_eq!((code.as_str(), no_fix), ("breaker_open", false));
+        assert!(reason.contains("paused"), "{reason}");
     }
 
     #[test]

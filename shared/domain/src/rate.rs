@@ -1,10 +1,13 @@
 //! Rate limits of an integration, leased for a whole bundle at once.
 //!
 //! One small record per integration holds when the next send may start (a virtual scheduling clock, as in GCRA), the
-//! use of the current hour and day, and a pause that a provider asked for. A lease is a pure function from that record
+//! use of the current hour and day, a pause that a provider asked for, and the breaker. A lease is a pure function from that record
 //! to the next one; the store writes it back under a revision check, so concurrent senders never lease the same slot.
 
-use crate::time::{DAY_MS, HOUR_MS, SECOND_MS, Timestamp};
+use crate::{
+    breaker::{Breaker, Passage, TRIAL_MS},
+    time::{DAY_MS, HOUR_MS, SECOND_MS, Timestamp},
+};
 use serde::{Deserialize, Serialize};
 
 /// How fast an integration may send. `None` means the provider's own limit is the only one.
@@ -38,6 +41,9 @@ pub struct RateState {
     pub day: i64,
     /// Leased in that day.
     pub day_used: u32,
+    /// Whether it may be given messages at all.
+    #[serde(default, skip_serializing_if = "Breaker::is_closed")]
+    pub breaker: Breaker,
 }
 
 /// How much of a window's limit is used.
@@ -82,11 +88,19 @@ pub enum Lease {
         spacing_us: i64,
         /// When the remainder, if any, should ask again.
         rest_at: Timestamp,
+        /// Whether the one that goes is a trial: how it went has to be told, and the lease has to be written even
+        /// without limits, because only one sender may have it.
+        trial: bool,
         /// The record to write back.
         next: RateState,
     },
     /// Nothing may go before `until`.
     Wait {
+        /// When to ask again.
+        until: Timestamp,
+    },
+    /// The breaker lets nothing through before `until`.
+    Broken {
         /// When to ask again.
         until: Timestamp,
     },
@@ -100,10 +114,19 @@ impl RateState {
     /// Leases up to `wanted` slots at `now`.
     #[must_use]
     pub fn lease(&self, limits: Limits, wanted: u32, now: Timestamp) -> Lease {
+        let passage = self.breaker.passage(now);
+        if let Passage::Shut(until) = passage {
+            return Lease::Broken { until: until.max(self.paused_until) };
+        }
         if self.paused_until > now {
             return Lease::Wait { until: self.paused_until };
         }
         let mut next = self.at(now);
+        let trial = passage == Passage::Trial;
+        let wanted = if trial { wanted.min(1) } else { wanted };
+        if trial {
+            next.breaker = Breaker::Trial { until: now.plus_ms(TRIAL_MS) };
+        }
         let (hour_end, day_end) = (Timestamp((next.hour + 1) * HOUR_MS), Timestamp((next.day + 1) * DAY_MS));
         let in_hour = limits.per_hour.map_or(u32::MAX, |limit| limit.saturating_sub(next.hour_used));
         let in_day = limits.per_day.map_or(u32::MAX, |limit| limit.saturating_sub(next.day_used));
@@ -127,14 +150,17 @@ impl RateState {
         next.hour_used = next.hour_used.saturating_add(count);
         next.day_used = next.day_used.saturating_add(count);
         next.rev += 1;
-        let rest_at = if count == in_day {
+        let rest_at = if trial {
+            // By then the trial has been decided: the rest is finished with it.
+            now.plus_ms(SECOND_MS)
+        } else if count == in_day {
             day_end
         } else if count == in_hour {
             hour_end
         } else {
             next.next_free
         };
-        Lease::Granted { count, start, spacing_us, rest_at, next }
+        Lease::Granted { count, start, spacing_us, rest_at, trial, next }
     }
 
     /// What was used of the limits at `now`. `None` without limits: then nothing is leased, because that would cost a
@@ -153,6 +179,12 @@ impl RateState {
     #[must_use]
     pub fn paused(&self, until: Timestamp) -> Self {
         Self { rev: self.rev + 1, paused_until: self.paused_until.max(until), ..self.clone() }
+    }
+
+    /// The record with this breaker.
+    #[must_use]
+    pub fn with_breaker(&self, breaker: Breaker) -> Self {
+        Self { rev: self.rev + 1, breaker, ..self.clone() }
     }
 
     /// The record with its counters rolled over to the hour and day of `now`.
@@ -179,7 +211,7 @@ mod tests {
     fn grant(lease: Lease) -> (u32, Timestamp, RateState) {
         match lease {
             Lease::Granted { count, start, next, .. } => (count, start, next),
-            Lease::Wait { until } => panic!("told to wait until {until}"),
+            Lease::Wait { until } | Lease::Broken { until } => panic!("told to wait until {until}"),
         }
     }
 
@@ -231,6 +263,29 @@ mod tests {
         assert_eq!((later.hour.used, later.day.used), (0, 247));
         assert_eq!(state.usage(limits, NOON.plus_ms(12 * HOUR_MS)).unwrap().day.used, 0);
         assert_eq!(state.usage(Limits::default(), NOON), None, "nobody counts");
+    }
+
+    #[test]
+    fn a_broken_integration_is_tried_with_one_message() {
+        let limits = Limits { per_second: Some(10), ..Limits::default() };
+        let open = RateState::default().with_breaker(Breaker::Open { until: NOON.plus_ms(30_000) });
+        assert_eq!(open.lease(limits, 25, NOON), Lease::Broken { until: NOON.plus_ms(30_000) });
+        let later = NOON.plus_ms(30_000);
+        let Lease::Granted { count, trial, rest_at, next, .. } = open.lease(limits, 25, later) else { panic!() };
+        assert_eq!((count, trial, next.rev), (1, true, open.rev + 1));
+        assert!(rest_at > later);
+        assert!(matches!(next.lease(limits, 25, later), Lease::Broken { until } if until > later));
+        let closed = next.with_breaker(Breaker::Closed);
+        assert!(matches!(closed.lease(limits, 25, later), Lease::Granted { count: 25, trial: false, .. }));
+    }
+
+    #[test]
+    fn no_trial_is_made_while_the_provider_wants_silence() {
+        let open = RateState::default()
+            .paused(NOON.plus_ms(90_000))
+            .with_breaker(Breaker::Open { until: NOON.plus_ms(30_000) });
+        assert_eq!(open.lease(Limits::default(), 1, NOON), Lease::Broken { until: NOON.plus_ms(90_000) });
+        assert_eq!(open.lease(Limits::default(), 1, NOON.plus_ms(31_000)), Lease::Wait { until: NOON.plus_ms(90_000) });
     }
 
     #[test]

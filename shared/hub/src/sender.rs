@@ -2,12 +2,16 @@
 //! differs.
 //!
 //! ```text
-//! claim -> may it go? -> lease slots -> recipients, content, connection -> send each -> finish in one write -> queue what goes on
+//! claim -> may it go? -> through which integration? lease slots -> recipients, content, connection -> send each
+//!   -> finish in one write -> queue what goes on
 //! ```
 //!
 //! Nothing is acknowledged before it is durable: as long as [`Sender::deliver`] has not returned [`sqs::Outcome::Done`], the
 //! queue keeps the message, and a claim that is never finished runs out after its lease.
 
+mod route;
+
+use self::route::{Route, Slots};
 use crate::{
     content::{Prepared, Templates},
     expiring::Expiring,
@@ -20,7 +24,6 @@ use domain::{
     failure::{Failure, FailureKind},
     ids::{CampaignId, IntegrationId, RequestId, TenantId},
     integration::Integration,
-    rate::Lease,
     tenant::TenantScope,
     time::{Clock, SECOND_MS, Timestamp},
 };
@@ -51,6 +54,10 @@ pub const RESERVE_MS: i64 = 15 * SECOND_MS;
 
 /// How long a message rests when the store is away, in seconds.
 const STORE_PAUSE_S: u32 = 5;
+
+/// How often a bundle is put back into its queue by those who claim it. Then it is left to the sweeper: a function that
+/// is fed by itself over and over is taken for a loop, and stopped (Lambda's recursive loop detection, after 16 rounds).
+const ROUNDS_MAX: u64 = 8;
 
 /// How often the results are written before the bundle is left to its lease.
 const FINISH_TRIES: u32 = 4;
@@ -104,6 +111,8 @@ pub struct Sender<S, Q, L> {
     leases: Leases<S>,
     templates: Templates<S>,
     integrations: Expiring<(TenantId, IntegrationId), Arc<Integration>>,
+    /// All of a tenant's, for when one of them fails.
+    others: Expiring<TenantId, Arc<Vec<Integration>>>,
     campaigns: Expiring<(TenantId, CampaignId), CampaignState>,
     envelopes: Expiring<(TenantId, CampaignId, RequestId), Envelope>,
 }
@@ -127,6 +136,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             clock,
             jitter,
             integrations: Expiring::new(TRUST_MS),
+            others: Expiring::new(TRUST_MS),
             campaigns: Expiring::new(TRUST_MS),
             envelopes: Expiring::new(domain::time::HOUR_MS),
         }
@@ -155,29 +165,30 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
     }
 
     /// From a claim to its end. An error leaves the claim to its lease.
-    async fn carry_on(&self, scope: &TenantScope, claimed: Claimed, deadline: Timestamp) -> Result<(), StoreError> {
+    async fn carry_on(&self, scope: &TenantScope, mut claimed: Claimed, deadline: Timestamp) -> Result<(), StoreError> {
         let bundle = &claimed.bundle;
-        let integration = match self.verdict(scope, bundle).await? {
+        let own = match self.verdict(scope, bundle).await? {
             Verdict::Go(integration) => integration,
             Verdict::Cancel => return self.store.cancel(scope, bundle).await,
             Verdict::Hold(held_for) => return self.hold(scope, bundle, &held_for).await,
         };
-        let blind = integration.provider.class() == ProviderClass::Blind;
-        if claimed.interrupted && blind && integration.on_unknown == OnUnknown::Hold {
+        let blind = own.provider.class() == ProviderClass::Blind;
+        if claimed.interrupted && blind && own.on_unknown == OnUnknown::Hold {
             let failure = Failure::new(FailureKind::Unknown, "interrupted", "");
             let outcomes = bundle.members.iter().map(|_| Outcome::Failed(failure.clone())).collect();
-            return self.finish(scope, claimed.bundle, &integration, outcomes).await;
+            return self.finish(scope, claimed.bundle, &own, outcomes).await;
         }
-        let wanted = u32::try_from(bundle.members.len()).unwrap_or(u32::MAX);
-        let now = self.clock.now();
-        match self.leases.lease(scope, &integration.id, integration.limits, wanted, now).await? {
-            Lease::Wait { until } => self.put_back(scope, bundle, until).await,
-            Lease::Granted { count, start, spacing_us, rest_at, .. } => {
-                let slots = Slots { count: count as usize, start, spacing_us, rest_at, deadline };
-                let outcomes = self.send_all(scope, &claimed, &integration, slots).await?;
-                self.finish(scope, claimed.bundle, &integration, outcomes).await
-            }
+        let (integration, slots) = match self.route(scope, bundle, own).await? {
+            Route::Through(integration, slots) => (integration, slots),
+            Route::Wait(until) => return self.put_back(scope, bundle, until).await,
+        };
+        if integration.id != bundle.integration {
+            // Before anything is sent: whoever finds this claim interrupted must know who may have taken what.
+            self.store.move_to(scope, bundle, &integration.id).await?;
+            claimed.bundle.integration = integration.id.clone();
         }
+        let outcomes = self.send_all(scope, &claimed, &integration, slots, deadline).await?;
+        self.finish(scope, claimed.bundle, &integration, outcomes).await
     }
 
     async fn verdict(&self, scope: &TenantScope, bundle: &Bundle) -> Result<Verdict, StoreError> {
@@ -242,7 +253,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
     }
 
     async fn put_back(&self, scope: &TenantScope, bundle: &Bundle, due: Timestamp) -> Result<(), StoreError> {
-        let delay_s = delay_s(due, self.clock.now());
+        let delay_s = delay_s(due, self.clock.now()).filter(|_| bundle.fence < ROUNDS_MAX);
         self.store.put_back(scope, bundle, due, delay_s.is_some()).await?;
         if let Some(delay_s) = delay_s {
             crate::dispatch::queue(&self.queues, scope, bundle, delay_s).await;
@@ -262,13 +273,15 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         let rules = FinishRules {
             retry_policy: integration.retry_policy,
             on_unknown: integration.on_unknown,
+            class: integration.provider.class(),
             jitter: (self.jitter)(),
         };
         let now = self.clock.now();
         let next = bundle.finish(outcomes, rules, now);
-        let delay_s = next.as_ref().and_then(|next| delay_s(next.due, now));
+        let delays_s: Vec<_> = next.iter().map(|next| delay_s(next.due, now)).collect();
+        let all_queued = delays_s.iter().all(Option::is_some);
         for attempt in 1.. {
-            match self.store.finish(scope, &bundle, next.as_ref(), delay_s.is_some()).await {
+            match self.store.finish(scope, &bundle, &next, all_queued).await {
                 Ok(()) => break,
                 Err(StoreError::Unavailable(why)) if attempt < FINISH_TRIES => {
                     tracing::warn!(bundle = %bundle.id, why, "writing the results is tried again");
@@ -277,8 +290,10 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
                 Err(error) => return Err(error),
             }
         }
-        if let Some((next, delay_s)) = next.as_ref().zip(delay_s) {
-            crate::dispatch::queue(&self.queues, scope, next, delay_s).await;
+        for (next, delay_s) in next.iter().zip(delays_s) {
+            if let Some(delay_s) = delay_s {
+                crate::dispatch::queue(&self.queues, scope, next, delay_s).await;
+            }
         }
         Ok(())
     }
@@ -290,6 +305,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         claimed: &Claimed,
         integration: &Arc<Integration>,
         slots: Slots,
+        deadline: Timestamp,
     ) -> Result<Vec<Outcome>, StoreError> {
         let bundle = &claimed.bundle;
         let all = |failure: Failure| Ok(bundle.members.iter().map(|_| Outcome::Failed(failure.clone())).collect());
@@ -311,10 +327,18 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         };
         let line = match self.lines.open(scope, integration).await {
             Ok(line) => line,
-            Err(failure) => return all(failure),
+            Err(failure) => {
+                // Nothing was connected to: what fails for a while here is our own store or key service, which says
+                // nothing about the integration. But secrets that cannot be read fail every member alike.
+                if failure.kind == FailureKind::Unauthorized {
+                    self.judge(scope, integration, slots.trial, Err(&failure), bundle.members.len()).await;
+                }
+                return all(failure);
+            }
         };
         let prepared = source.prepare(bundle.channel, &payload.recipients);
-        let run = Run { sender: self, scope, bundle, integration, payload: &payload, prepared: &prepared, slots };
+        let run =
+            Run { sender: self, scope, claimed, integration, payload: &payload, prepared: &prepared, slots, deadline };
         Ok(run.send(line).await)
     }
 
@@ -327,25 +351,17 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
     }
 }
 
-/// What was leased for a bundle, and until when there is time to use it.
-#[derive(Clone, Copy)]
-struct Slots {
-    count: usize,
-    start: Timestamp,
-    spacing_us: i64,
-    rest_at: Timestamp,
-    deadline: Timestamp,
-}
-
 /// One bundle on its way through its provider.
 struct Run<'r, S, Q, L> {
     sender: &'r Sender<S, Q, L>,
     scope: &'r TenantScope,
-    bundle: &'r Bundle,
+    claimed: &'r Claimed,
     integration: &'r Arc<Integration>,
     payload: &'r Payload,
     prepared: &'r Prepared<'r>,
     slots: Slots,
+    /// When the function is killed.
+    deadline: Timestamp,
 }
 
 impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
@@ -357,7 +373,7 @@ impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
         let concurrency = line.concurrency().max(1);
         let line = tokio::sync::RwLock::new(line);
         // Owned members: a borrowed closure argument would keep the future from being `Send`.
-        futures::stream::iter(self.bundle.members.clone().into_iter().enumerate())
+        futures::stream::iter(self.claimed.bundle.members.clone().into_iter().enumerate())
             .map(|(index, member)| self.send_one(index, member, &line, &silence, &refreshed))
             .buffered(concurrency)
             .collect()
@@ -384,17 +400,76 @@ impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
         if quiet_until > now {
             return Outcome::Deferred { until: quiet_until };
         }
-        if self.slots.deadline.since_ms(now) < RESERVE_MS {
+        if let Some(until) = self.shut_until(now) {
+            return Outcome::Deferred { until };
+        }
+        if self.too_late(now) {
             return Outcome::Deferred { until: now };
         }
+        let message = match self.prepared.render(recipient) {
+            Ok(message) => message,
+            Err(error) => {
+                return Outcome::Failed(Failure::new(FailureKind::Permanent, "template_failed", &error.to_string()));
+            }
+        };
+        let outgoing = Outgoing {
+            tags: Tags {
+                tenant: self.scope.tenant(),
+                integration: &self.integration.id,
+                campaign: &self.claimed.bundle.campaign,
+                delivery: &self.claimed.bundle.id.delivery(member),
+            },
+            address: &recipient.address,
+            locale: recipient.locale,
+            message: &message,
+        };
         let held = Arc::clone(&*line.read().await);
-        match self.hand_over(&held, member, recipient).await {
+        if let Some(known) = self.look_up(&held, &outgoing).await {
+            return known;
+        }
+        match held.send(&outgoing).await {
             Err(Failure { kind: FailureKind::Unauthorized, .. }) if self.refresh(line, refreshed).await => {
                 let fresh = Arc::clone(&*line.read().await);
-                self.outcome(self.hand_over(&fresh, member, recipient).await, silence).await
+                self.outcome(fresh.send(&outgoing).await, silence).await
             }
             result => self.outcome(result, silence).await,
         }
+    }
+
+    fn too_late(&self, now: Timestamp) -> bool {
+        self.deadline.since_ms(now) < RESERVE_MS
+    }
+
+    /// Since this bundle got its slots, the breaker may have opened. Those who may go through another integration ask
+    /// again at once.
+    fn shut_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.sender.leases.shut_until(self.scope, &self.integration.id, now)?;
+        let bundle = &self.claimed.bundle;
+        let until = if bundle.may_move(bundle.channel.addresses_are_universal()) { now } else { until };
+        (!self.slots.trial).then_some(until)
+    }
+
+    /// Asks the provider for a message that it may have taken already, if it can be asked. `None` if it is to be sent.
+    async fn look_up(&self, line: &L::Line, outgoing: &Outgoing<'_>) -> Option<Outcome> {
+        let Claimed { bundle, interrupted, .. } = self.claimed;
+        if !bundle.uncertain || self.integration.provider.class() != ProviderClass::Queryable {
+            return None;
+        }
+        match line.find(outgoing).await {
+            Found::Taken { provider_id } => return Some(Outcome::Sent { provider_id }),
+            Found::NotTaken => {}
+            // As with one that cannot be asked at all. What a person resent, after they were asked, goes.
+            Found::CannotTell if self.integration.on_unknown == OnUnknown::Hold => {
+                let code = if *interrupted { "interrupted" } else { "timeout" };
+                if *interrupted || bundle.attempts > 0 {
+                    let words = "the provider was asked and could not tell";
+                    return Some(Outcome::Failed(Failure::new(FailureKind::Unknown, code, words)));
+                }
+            }
+            Found::CannotTell => {}
+        }
+        let now = self.sender.clock.now();
+        self.too_late(now).then_some(Outcome::Deferred { until: now })
     }
 
     /// Waits for the slot that was leased for this member.
@@ -404,25 +479,6 @@ impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
         if let Ok(wait_ms @ 1..) = u64::try_from(wait_ms) {
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         }
-    }
-
-    async fn hand_over(&self, line: &L::Line, member: u16, recipient: &Recipient) -> Result<Option<String>, Failure> {
-        let message = self
-            .prepared
-            .render(recipient)
-            .map_err(|error| Failure::new(FailureKind::Permanent, "template_failed", &error.to_string()))?;
-        let outgoing = Outgoing {
-            tags: Tags {
-                tenant: self.scope.tenant(),
-                integration: &self.integration.id,
-                campaign: &self.bundle.campaign,
-                delivery: &self.bundle.id.delivery(member),
-            },
-            address: &recipient.address,
-            locale: recipient.locale,
-            message: &message,
-        };
-        line.send(&outgoing).await
     }
 
     /// After a refused login: were the secrets rotated meanwhile? Opens a new line with what is stored now, once for the
@@ -446,6 +502,7 @@ impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
     }
 
     async fn outcome(&self, result: Result<Option<String>, Failure>, silence: &AtomicI64) -> Outcome {
+        self.sender.judge(self.scope, self.integration, self.slots.trial, result.as_ref().map(|_| ()), 1).await;
         let failure = match result {
             Ok(provider_id) => return Outcome::Sent { provider_id },
             Err(failure) => failure,

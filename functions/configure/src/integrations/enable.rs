@@ -5,9 +5,15 @@ use crate::{
     hub::{Hub, Place},
     may::{May, Write},
 };
-use api::integrations::IntegrationView;
+use api::{
+    integrations::IntegrationView,
+    problem::{Problem, ProblemKind},
+};
 use axum::extract::State;
-use domain::{ids::IntegrationId, principal::Caller, tenant::TenantScope};
+use domain::{
+    channel::Kind, health::HealthStatus, ids::IntegrationId, integration::Integration, principal::Caller,
+    tenant::TenantScope,
+};
 use runtime::http::{Answer, Json, Path};
 use std::{sync::Arc, time::Duration};
 use store::HeldFor;
@@ -39,7 +45,10 @@ async fn switch<P: Place>(
 ) -> Answer<Json<IntegrationView>> {
     let action = if enabled { "integration.enabled" } else { "integration.disabled" };
     let edit = Edit { action, detail: "enabled", release: enabled };
-    let edited = saved::edit(hub, caller, id, edit, |integration| integration.enabled = enabled).await?;
+    let change = |integration: &mut Integration| {
+        integration.enabled = enabled && (integration.enabled || may_be_enabled(integration));
+    };
+    let edited = saved::edit(hub, caller, id, edit, change).await?;
     let integration = match edited {
         Edited::Done(integration) => {
             if enabled {
@@ -47,9 +56,23 @@ async fn switch<P: Place>(
             }
             integration
         }
+        Edited::Unchanged(integration) if enabled && !integration.enabled => {
+            let detail = format!(
+                "Sign-in is enabled only after a test of its saved settings has passed. Test it first: `POST \
+                 /v1/integrations/{id}/test`."
+            );
+            return Err(Problem::new(ProblemKind::Conflict, detail).into());
+        }
         Edited::Unchanged(integration) => integration,
     };
     Ok(Json(integration.into()))
+}
+
+/// What delivers may be enabled before it works, because preflight keeps campaigns from it. Nothing stands between an
+/// enabled sign-in and the API.
+fn may_be_enabled(integration: &Integration) -> bool {
+    let passed = integration.last_test.as_ref().is_some_and(|test| test.status != HealthStatus::Fail);
+    passed || integration.kind() != Kind::Entra
 }
 
 /// Lets go of what is held on the integration. The wish to do so is stored already, so whatever goes wrong here is made
@@ -98,6 +121,8 @@ mod tests {
             finished_at: None,
             resends: 0,
             sandbox: false,
+            pinned: false,
+            uncertain: false,
         };
         let message = Message { subject: None, text: "Hi".into(), html: None, link: None };
         let header = Request {

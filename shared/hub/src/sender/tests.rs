@@ -144,6 +144,8 @@ impl Stage {
             finished_at: None,
             resends: 0,
             sandbox: false,
+            pinned: false,
+            uncertain: false,
         };
         let request = Request {
             id,
@@ -454,7 +456,7 @@ async fn row_18_the_fence_decides_and_not_the_clock() {
     stage.advance_ms(2 * MINUTE_MS);
     stage.deliver(&message).await;
     stage.advance_ms(-2 * MINUTE_MS);
-    let result = stage.store.finish(&stage.scope, &slow.bundle, None, true).await;
+    let result = stage.store.finish(&stage.scope, &slow.bundle, &[], true).await;
     assert_eq!(result, Err(StoreError::Conflict), "the older claim may not write");
     assert_eq!(stage.statuses().await, [Sent]);
 }

@@ -11,6 +11,7 @@
 //! | `f`, `l` | fence, end of the lease |
 //! | `d`, `t`, `e` | due, created, finished |
 //! | `a`, `n`, `x` | attempts before, resends, sandbox; absent when there are none |
+//! | `o`, `u` | open to other integrations (so one that was stored before there were others is not), in doubt; absent when not |
 //! | `ttl` | when DynamoDB may delete it |
 //!
 //! A request's header: `h` hash of the body, `b` number of bundles, `q` whether they are queued, `v` envelope, `t`. A
@@ -67,6 +68,12 @@ pub(super) fn write_bundle(key: Key, bundle: &Bundle) -> Item {
     if bundle.sandbox {
         set("x", AttributeValue::Bool(true));
     }
+    if !bundle.pinned {
+        set("o", AttributeValue::Bool(true));
+    }
+    if bundle.uncertain {
+        set("u", AttributeValue::Bool(true));
+    }
     item
 }
 
@@ -101,8 +108,16 @@ pub(super) fn read_bundle(item: &Item) -> Result<Option<(TenantScope, Bundle)>> 
         finished_at: moment("e"),
         resends: get_number(item, "n").unwrap_or(0),
         sandbox: item.contains_key("x"),
+        pinned: !item.contains_key("o"),
+        // Of a claim that ran out, `w` tells it until it is settled.
+        uncertain: item.contains_key("u") || interrupted(item),
     };
     Ok(Some((scope, bundle)))
+}
+
+/// Whether the newest claim followed one that ran out.
+pub(super) fn interrupted(item: &Item) -> bool {
+    get_text(item, "st") == Some(SENDING) && get_text(item, "w") == Some(SENDING)
 }
 
 /// Reads an item that has to be a bundle.
@@ -297,6 +312,8 @@ mod tests {
             finished_at: Some(NOON),
             resends: 1,
             sandbox: true,
+            pinned: false,
+            uncertain: true,
         };
         write_bundle(keys::bundle(&scope, &bundle.campaign, &bundle.id), &bundle)
     }

@@ -5,7 +5,7 @@ use super::{
     attributes::{Item, get_number, get_text, number, text},
     audit::parse_cursor,
     bundle_item::{
-        CANCELLED, DONE, HELD, QUEUED, SENDING, bundle_in, read_bundle, read_payload, read_request, write_bundle,
+        CANCELLED, DONE, HELD, QUEUED, SENDING, bundle_in, interrupted, read_bundle, read_payload, read_request, write_bundle,
         write_payload, write_request, write_results,
     },
     calls::{Query, Table, Transacted, Write, Written, present},
@@ -18,7 +18,7 @@ use crate::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     bundle::{Bundle, BundleId, BundleState, LEASE_MS, MemberResult, Payload},
-    ids::{CampaignId, RequestId},
+    ids::{CampaignId, IntegrationId, RequestId},
     tenant::TenantScope,
     time::Timestamp,
 };
@@ -209,7 +209,7 @@ impl Bundles for DynamoStore {
             Written::Refused(stored) => return Err(refused(stored, now)),
         };
         let bundle = bundle_in(&item)?;
-        let interrupted = item.get("w") == Some(&text(SENDING));
+        let interrupted = interrupted(&item);
         let inline = if id.number.is_none() && id.generation == 0 {
             let envelope = read_request(item.clone(), campaign, &id.request)?.envelope;
             read_payload(item)?.map(|payload| (envelope, payload))
@@ -228,24 +228,40 @@ impl Bundles for DynamoStore {
         &self,
         scope: &TenantScope,
         bundle: &Bundle,
-        next: Option<&Bundle>,
+        next: &[Bundle],
         queued_by_caller: bool,
     ) -> Result<()> {
         let change = |stored: &mut Bundle| {
             stored.state = BundleState::Done;
+            stored.uncertain = bundle.uncertain;
             stored.results.clone_from(&bundle.results);
             stored.finished_at = bundle.finished_at;
         };
         let finished_at = bundle.finished_at.unwrap_or_default();
-        let finish = while_claimed(scope, bundle, "SET st = :to, r = :results, e = :end REMOVE w", DONE)
+        let finish = if bundle.uncertain {
+            while_claimed(scope, bundle, "SET st = :to, r = :results, e = :end, u = :yes REMOVE w", DONE)
+                .value(":yes", AttributeValue::Bool(true))
+        } else {
+            while_claimed(scope, bundle, "SET st = :to, r = :results, e = :end REMOVE w", DONE)
+        };
+        let finish = finish
             .value(":results", write_results(&bundle.results))
             .value(":end", number(finished_at.0));
-        let Some(next) = next else { return self.settle(finish, bundle, change).await };
-        let next = put_next(scope, next, look_at(next.due, queued_by_caller));
-        match self.transact(&[finish, next]).await? {
+        if next.is_empty() {
+            return self.settle(finish, bundle, change).await;
+        }
+        let mut writes = vec![finish];
+        writes.extend(next.iter().map(|next| put_next(scope, next, look_at(next.due, queued_by_caller))));
+        match self.transact(&writes).await? {
             Transacted::Done => Ok(()),
             Transacted::Refused(_, stored) => already(stored.as_ref(), bundle, change),
         }
+    }
+
+    async fn move_to(&self, scope: &TenantScope, bundle: &Bundle, integration: &IntegrationId) -> Result<()> {
+        let write = while_claimed(scope, bundle, "SET st = :to, i = :integration", SENDING)
+            .value(":integration", text(integration.as_str()));
+        self.settle(write, bundle, |stored| stored.integration.clone_from(integration)).await
     }
 
     async fn put_back(
@@ -257,12 +273,19 @@ impl Bundles for DynamoStore {
     ) -> Result<()> {
         let key = keys::bundle(scope, &bundle.campaign, &bundle.id);
         let look = Look::at(Kind::Bundle, &key, look_at(due, queued_by_caller));
-        let write = while_claimed(scope, bundle, "SET st = :to, d = :due, dk = :dk, da = :da REMOVE w", QUEUED)
+        let write = if bundle.uncertain {
+            while_claimed(scope, bundle, "SET st = :to, d = :due, dk = :dk, da = :da, u = :yes REMOVE w", QUEUED)
+                .value(":yes", AttributeValue::Bool(true))
+        } else {
+            while_claimed(scope, bundle, "SET st = :to, d = :due, dk = :dk, da = :da REMOVE w", QUEUED)
+        };
+        let write = write
             .value(":due", number(due.0))
             .value(":dk", text(look.dk))
             .value(":da", number(look.da.0));
         self.settle(write, bundle, |stored| {
             stored.state = BundleState::Queued;
+            stored.uncertain = bundle.uncertain;
             stored.due = due;
         })
         .await
@@ -270,10 +293,18 @@ impl Bundles for DynamoStore {
 
     async fn hold(&self, scope: &TenantScope, bundle: &Bundle, held_for: &HeldFor) -> Result<()> {
         let look = Look::held(scope, held_for, bundle.created_at);
-        let write = while_claimed(scope, bundle, "SET st = :to, dk = :dk, da = :da REMOVE w", HELD)
-            .value(":dk", text(look.dk))
-            .value(":da", number(look.da.0));
-        self.settle(write, bundle, |stored| stored.state = BundleState::Held).await
+        let write = if bundle.uncertain {
+            while_claimed(scope, bundle, "SET st = :to, dk = :dk, da = :da, u = :yes REMOVE w", HELD)
+                .value(":yes", AttributeValue::Bool(true))
+        } else {
+            while_claimed(scope, bundle, "SET st = :to, dk = :dk, da = :da REMOVE w", HELD)
+        };
+        let write = write.value(":dk", text(look.dk)).value(":da", number(look.da.0));
+        self.settle(write, bundle, |stored| {
+            stored.state = BundleState::Held;
+            stored.uncertain = bundle.uncertain;
+        })
+        .await
     }
 
     async fn cancel(&self, scope: &TenantScope, bundle: &Bundle) -> Result<()> {
@@ -426,7 +457,7 @@ fn as_due(scope: TenantScope, named: Named) -> Option<Due> {
     match named {
         Named::Bundle(campaign, id) => Some(Due::Bundle(scope, campaign, id)),
         Named::Request(campaign, id) => Some(Due::Request(scope, campaign, id)),
-        Named::Integration(_) | Named::Release(_) | Named::Feedback(..) => None,
+        Named::Integration(_) | Named::Release(_) | Named::Feedback(..) | Named::Simulation(..) => None,
     }
 }
 

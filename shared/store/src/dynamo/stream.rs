@@ -12,6 +12,7 @@ use domain::{
     bundle::{Bundle, BundleId},
     feedback::Feedback,
     integration::Integration,
+    simulation::Simulation,
     tenant::TenantScope,
 };
 
@@ -38,6 +39,15 @@ pub enum Committed {
         old: Option<Box<Integration>>,
         /// As it is now.
         new: Box<Integration>,
+    },
+    /// A simulation was created or looked at.
+    Simulation {
+        /// Whose it is.
+        scope: TenantScope,
+        /// As it was before; `None` for a new one.
+        old: Option<Box<Simulation>>,
+        /// As it is now.
+        new: Box<Simulation>,
     },
     /// Something was reported of deliveries for the first time.
     Feedback {
@@ -68,6 +78,10 @@ pub fn committed(old: Option<StreamItem>, new: StreamItem) -> Result<Option<Comm
             // What was over and not yet deleted is no predecessor.
             let old = old.filter(|old| !is_over(old.created_at, new.created_at));
             Ok(Some(Committed::Bundle { scope, old: old.map(Box::new), new: Box::new(new) }))
+        }
+        Named::Simulation(..) => {
+            let (old, new): (Option<Simulation>, Simulation) = (old.map(record_of).transpose()?, record_of(new)?);
+            Ok(Some(Committed::Simulation { scope, old: old.map(Box::new), new: Box::new(new) }))
         }
         Named::Feedback(campaign, origin) => {
             let reporter = read_reporter(&new).ok_or_else(|| corrupt(&new, "it does not tell who reported"))?;
@@ -116,6 +130,8 @@ mod tests {
             finished_at: None,
             resends: 0,
             sandbox: false,
+            pinned: false,
+            uncertain: false,
         }
     }
 

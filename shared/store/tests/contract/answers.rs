@@ -145,14 +145,14 @@ async fn a_change_that_met_another_transaction_is_made_again() {
     let bundle = bundle_of(&request(1), Some(0), 1);
     let sent = done(&bundle, &SENT);
     let (store, _) = scripted([error("TransactionConflictException"), ok(json!({}))]);
-    assert_eq!(store.finish(&acme(), &sent, None, false).await, Ok(()));
+    assert_eq!(store.finish(&acme(), &sent, &[], false).await, Ok(()));
     let (store, _) = scripted([cancelled(&["TransactionConflict", "None"]), ok(json!({}))]);
-    assert_eq!(store.finish(&acme(), &sent, Some(&next(&bundle, 0, NOON)), false).await, Ok(()));
+    assert_eq!(store.finish(&acme(), &sent, &[next(&bundle, 0, NOON)], false).await, Ok(()));
     let (store, _) = scripted([cancelled(&["ConditionalCheckFailed", "None"])]);
-    let gone = store.finish(&acme(), &sent, Some(&next(&bundle, 0, NOON)), false).await;
+    let gone = store.finish(&acme(), &sent, &[next(&bundle, 0, NOON)], false).await;
     assert_eq!(gone, Err(StoreError::Conflict));
     let (store, _) = scripted([cancelled(&["ValidationError", "None"])]);
-    let wrong = store.finish(&acme(), &sent, Some(&next(&bundle, 0, NOON)), false).await;
+    let wrong = store.finish(&acme(), &sent, &[next(&bundle, 0, NOON)], false).await;
     assert!(matches!(wrong, Err(StoreError::Unavailable(_))), "a defect is not tried again");
 }
 

@@ -9,6 +9,7 @@ use domain::{
     ids::IntegrationId,
 };
 use futures::future::join_all;
+use std::slice;
 use trunkline_store::{
     ClaimError, Created, Due, HeldFor, RELEASE_STAYS_MS, REPAIR_AFTER_MS, Request, Store, StoreError,
 };
@@ -78,7 +79,7 @@ pub(crate) async fn repeated_bundles_do_not_undo_what_happened(store: &impl Stor
     let bundles: Vec<_> = (0..30).map(|number| (bundle_of(&request, Some(number), 2), payload(2))).collect();
     store.write_bundles(&acme(), &bundles[..20], false).await.unwrap();
     let claim = claimed(store, &bundles[3].0, NOON).await;
-    store.finish(&acme(), &done(&claim.bundle, &SENT), None, false).await.unwrap();
+    store.finish(&acme(), &done(&claim.bundle, &SENT), &[], false).await.unwrap();
 
     store.write_bundles(&acme(), &bundles, true).await.unwrap();
     assert_eq!(
@@ -147,16 +148,16 @@ pub(crate) async fn only_the_newest_claim_may_settle(store: &impl Store) {
     let newest = claimed(store, &bundle, stale.lease_until.plus_ms(1)).await.bundle;
     let conflict = Err(StoreError::Conflict);
     let result = MemberResult::Retrying(cause());
-    assert_eq!(store.finish(&acme(), &done(&stale, &SENT), None, false).await, conflict);
+    assert_eq!(store.finish(&acme(), &done(&stale, &SENT), &[], false).await, conflict);
     let child = next(&stale, 0, NOON);
-    assert_eq!(store.finish(&acme(), &done(&stale, &result), Some(&child), false).await, conflict);
+    assert_eq!(store.finish(&acme(), &done(&stale, &result), slice::from_ref(&child), false).await, conflict);
     assert_eq!(store.hold(&acme(), &stale, &held_for).await, conflict);
     assert_eq!(store.put_back(&acme(), &stale, NOON, false).await, conflict);
     assert_eq!(store.cancel(&acme(), &stale).await, conflict);
     assert_eq!(store.generations(&acme(), &spring(), &bundle.id).await, Ok(vec![newest.clone()]));
     assert_eq!(store.due(NOON.plus_ms(MINUTE), 10).await, Ok(vec![]));
     assert_eq!(store.held(&acme(), &held_for, 10).await, Ok(vec![]));
-    assert_eq!(store.finish(&acme(), &done(&newest, &SENT), None, false).await, Ok(()));
+    assert_eq!(store.finish(&acme(), &done(&newest, &SENT), &[], false).await, Ok(()));
     assert_eq!(store.hold(&acme(), &newest, &held_for).await, conflict, "it is finished");
 }
 
@@ -165,16 +166,77 @@ pub(crate) async fn results_written_twice_are_fine_but_different_ones_conflict(s
         let claim = claimed(store, &bundle, NOON).await.bundle;
         let retrying = done(&claim, &MemberResult::Retrying(cause()));
         let child = next(&claim, 0, NOON.plus_ms(MINUTE));
-        store.finish(&acme(), &retrying, Some(&child), true).await.unwrap();
+        store.finish(&acme(), &retrying, slice::from_ref(&child), true).await.unwrap();
         let child = claimed(store, &child, child.due).await.bundle;
-        assert_eq!(store.finish(&acme(), &retrying, Some(&child), true).await, Ok(()), "its answer may have been lost");
-        assert_eq!(store.finish(&acme(), &done(&claim, &SENT), None, true).await, Err(StoreError::Conflict));
+        assert_eq!(
+            store.finish(&acme(), &retrying, slice::from_ref(&child), true).await,
+            Ok(()),
+            "its answer may have been lost"
+        );
+        assert_eq!(store.finish(&acme(), &done(&claim, &SENT), &[], true).await, Err(StoreError::Conflict));
         let sent = done(&child, &MemberResult::Sent { provider_id: Some("250 queued".to_owned()) });
-        store.finish(&acme(), &sent, None, true).await.unwrap();
-        assert_eq!(store.finish(&acme(), &sent, None, true).await, Ok(()));
+        store.finish(&acme(), &sent, &[], true).await.unwrap();
+        assert_eq!(store.finish(&acme(), &sent, &[], true).await, Ok(()));
         let stored = store.generations(&acme(), &spring(), &bundle.id).await;
         assert_eq!(stored, Ok(vec![retrying, sent]), "the second writing made no second child");
     }
+}
+
+pub(crate) async fn a_bundle_may_be_moved_to_another_integration_by_its_newest_claim(store: &impl Store) {
+    for bundle in [stored_bundle(store, 2).await, stored_single(store).await.1] {
+        let other = IntegrationId::generate();
+        let stale = claimed(store, &bundle, NOON).await.bundle;
+        let newest = claimed(store, &bundle, stale.lease_until.plus_ms(1)).await.bundle;
+        assert_eq!(store.move_to(&acme(), &stale, &other).await, Err(StoreError::Conflict));
+        assert_eq!(store.move_to(&acme(), &newest, &other).await, Ok(()));
+        assert_eq!(store.move_to(&acme(), &newest, &other).await, Ok(()), "its answer may have been lost");
+        let moved = domain::bundle::Bundle { integration: other, ..newest };
+        assert_eq!(store.generations(&acme(), &spring(), &bundle.id).await, Ok(vec![moved.clone()]));
+        store.finish(&acme(), &done(&moved, &SENT), &[], false).await.unwrap();
+        assert_eq!(store.generations(&acme(), &spring(), &bundle.id).await, Ok(vec![done(&moved, &SENT)]));
+    }
+}
+
+pub(crate) async fn doubt_and_a_named_integration_are_remembered(store: &impl Store) {
+    let mut named = bundle_of(&request(1), Some(0), 1);
+    named.pinned = true;
+    store.write_bundles(&acme(), &[(named.clone(), payload(1))], false).await.unwrap();
+    assert!(claimed(store, &named, NOON).await.bundle.pinned);
+    for bundle in [stored_bundle(store, 1).await, stored_single(store).await.1] {
+        let first = claimed(store, &bundle, NOON).await.bundle;
+        assert!(!first.pinned && !first.uncertain);
+        let again = claimed(store, &bundle, first.lease_until.plus_ms(1)).await.bundle;
+        assert!(again.uncertain, "its attempt was interrupted");
+        let later = again.lease_until;
+        store.put_back(&acme(), &again, later, true).await.unwrap();
+        let third = claimed(store, &bundle, later).await;
+        assert!(third.bundle.uncertain && !third.interrupted, "putting it back does not clear it up");
+        let held_for = HeldFor::Campaign(spring());
+        store.hold(&acme(), &third.bundle, &held_for).await.unwrap();
+        assert_eq!(store.hold(&acme(), &third.bundle, &held_for).await, Ok(()), "its answer may have been lost");
+        store.release(&acme(), &spring(), &bundle.id, later).await.unwrap();
+        let fourth = claimed(store, &bundle, later).await.bundle;
+        assert!(fourth.uncertain);
+        store.finish(&acme(), &done(&fourth, &SENT), &[], false).await.unwrap();
+        assert_eq!(store.finish(&acme(), &done(&fourth, &SENT), &[], false).await, Ok(()));
+        assert_eq!(store.generations(&acme(), &spring(), &bundle.id).await, Ok(vec![done(&fourth, &SENT)]));
+    }
+}
+
+pub(crate) async fn what_is_in_doubt_goes_on_beside_the_others(store: &impl Store) {
+    let bundle = stored_bundle(store, 2).await;
+    let claim = claimed(store, &bundle, NOON).await.bundle;
+    let mut both = [next(&claim, 0, NOON.plus_ms(MINUTE)), next(&claim, 4, NOON.plus_ms(2 * MINUTE))];
+    (both[0].members, both[1].members, both[1].uncertain) = (vec![0], vec![1], true);
+    let retrying = done(&claim, &MemberResult::Retrying(cause()));
+    for _ in 0..2 {
+        store.finish(&acme(), &retrying, &both, false).await.unwrap();
+    }
+    let due = both.clone().map(|it| Due::Bundle(acme(), spring(), it.id));
+    assert_eq!(store.due(NOON.plus_ms(2 * MINUTE), 10).await, Ok(due.to_vec()));
+    let [certain, doubtful] = both;
+    let stored = store.generations(&acme(), &spring(), &bundle.id).await;
+    assert_eq!(stored, Ok(vec![retrying, certain, doubtful]));
 }
 
 pub(crate) async fn what_goes_on_is_found_when_it_is_due(store: &impl Store) {
@@ -183,13 +245,13 @@ pub(crate) async fn what_goes_on_is_found_when_it_is_due(store: &impl Store) {
         let claim = claimed(store, &bundle, NOON).await.bundle;
         let child = next(&claim, 0, NOON.plus_ms(MINUTE));
         let retrying = done(&claim, &MemberResult::Retrying(cause()));
-        store.finish(&acme(), &retrying, Some(&child), queued_by_caller).await.unwrap();
+        store.finish(&acme(), &retrying, slice::from_ref(&child), queued_by_caller).await.unwrap();
         assert_eq!(store.due(look.plus_ms(-1), 10).await, Ok(vec![]));
         assert_eq!(store.due(look, 10).await, Ok(vec![Due::Bundle(acme(), spring(), child.id.clone())]));
         assert_eq!(store.payload(&acme(), &spring(), &child.id).await, Ok(Some(payload(2))));
         let claim = claimed(store, &child, child.due).await.bundle;
         assert_eq!(store.due(look, 10).await, Ok(vec![]));
-        store.finish(&acme(), &done(&claim, &SENT), None, false).await.unwrap();
+        store.finish(&acme(), &done(&claim, &SENT), &[], false).await.unwrap();
         assert_eq!(store.due(look, 10).await, Ok(vec![]));
     }
 }
@@ -320,7 +382,7 @@ pub(crate) async fn a_resend_happens_once(store: &impl Store) {
     let bundle = stored_bundle(store, 2).await;
     let claim = claimed(store, &bundle, NOON).await.bundle;
     let mut stored = done(&claim, &MemberResult::Failed(cause()));
-    store.finish(&acme(), &stored, None, false).await.unwrap();
+    store.finish(&acme(), &stored, &[], false).await.unwrap();
     for count in 1..=2 {
         let mut resent = stored.clone();
         resent.resends = count;

@@ -3,6 +3,7 @@
 use crate::fixtures::{NOON, acme, audit, spring};
 use domain::{
     audit::AuditEntry,
+    breaker::Breaker,
     campaign::{Campaign, CampaignState},
     ids::{CampaignId, IntegrationId},
     rate::{Lease, Limits, RateState},
@@ -110,6 +111,9 @@ pub(crate) async fn concurrent_leases_are_all_counted(store: &impl Store) {
     assert_eq!((state.rev, state.day_used), (8, 200));
     let lost = RateState { rev: 11, ..RateState::default() };
     assert_eq!(store.save_rate(&acme(), &id, &lost).await, Err(RateConflict::Newer(state)));
+    let open = store.rate(&acme(), &id).await.unwrap().with_breaker(Breaker::Open { until: NOON });
+    store.save_rate(&acme(), &id, &open).await.unwrap();
+    assert_eq!(store.rate(&acme(), &id).await.unwrap(), open);
     let unknown = store.save_rate(&acme(), &IntegrationId::generate(), &lost).await;
     assert_eq!(unknown, Err(RateConflict::Newer(RateState::default())));
 }

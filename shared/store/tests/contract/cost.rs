@@ -15,7 +15,7 @@ use domain::{
     ids::IntegrationId,
     rate::RateState,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, slice};
 use trunkline_store::{
     Bundles as _, Campaigns as _, ClaimError, Feedbacks as _, Integrations as _, Rates as _, Reporter, Usage,
 };
@@ -44,7 +44,7 @@ async fn a_full_bundle_is_claimed_and_finished_with_one_unit_each() {
     units(&usage, 0.0, 1.0);
 
     let sent = MemberResult::Sent { provider_id: Some("1763640000.123456".to_owned()) };
-    store.finish(&acme(), &done(&claim, &sent), None, false).await.unwrap();
+    store.finish(&acme(), &done(&claim, &sent), &[], false).await.unwrap();
     let usage = meter.reset();
     calls(&usage, [("UpdateItem", 1)]);
     units(&usage, 0.0, 1.0);
@@ -60,7 +60,7 @@ async fn a_single_delivery_is_three_writes() {
     let meter = store.meter();
     let (_, bundle) = stored_single(&store).await;
     let claim = claimed(&store, &bundle, NOON).await.bundle;
-    store.finish(&acme(), &done(&claim, &SENT), None, false).await.unwrap();
+    store.finish(&acme(), &done(&claim, &SENT), &[], false).await.unwrap();
     let usage = meter.reset();
     calls(&usage, [("PutItem", 1), ("UpdateItem", 2)]);
     // Three of the item, and the index entry that comes and goes.
@@ -90,7 +90,10 @@ async fn the_exception_is_one_transaction() {
     let claim = claimed(&store, &bundle, NOON).await.bundle;
     store.meter().reset();
     let child = next(&claim, 0, NOON);
-    store.finish(&acme(), &done(&claim, &MemberResult::Retrying(cause())), Some(&child), true).await.unwrap();
+    store
+        .finish(&acme(), &done(&claim, &MemberResult::Retrying(cause())), slice::from_ref(&child), true)
+        .await
+        .unwrap();
     calls(&store.meter().reset(), [("TransactWriteItems", 1)]);
 }
 

@@ -77,6 +77,8 @@ pub(crate) fn bundle_of(request: &Request, number: Option<u16>, members: u16) ->
         finished_at: None,
         resends: 0,
         sandbox: false,
+        pinned: false,
+        uncertain: false,
     }
 }
 

@@ -4,6 +4,7 @@ use crate::fixtures::{
     NOON, SENT, acme, bundle_of, cause, claimed, done, next, payload, request, spring, stored_bundle, stored_single,
 };
 use domain::bundle::{Bundle, BundleId, MemberResult};
+use std::slice;
 use trunkline_store::{Store, StoreError};
 
 pub(crate) async fn generations_come_in_order_without_their_neighbours(store: &impl Store) {
@@ -16,7 +17,7 @@ pub(crate) async fn generations_come_in_order_without_their_neighbours(store: &i
         let claim = claimed(store, &bundle, NOON.plus_ms(60_000)).await.bundle;
         let finished = done(&claim, &MemberResult::Waiting);
         let child = next(&claim, 0, NOON);
-        store.finish(&acme(), &finished, Some(&child), false).await.unwrap();
+        store.finish(&acme(), &finished, slice::from_ref(&child), false).await.unwrap();
         expected.push(finished);
         bundle = child;
     }
@@ -33,7 +34,7 @@ pub(crate) async fn a_single_delivery_has_generations_too(store: &impl Store) {
     let claim = claimed(store, &bundle, NOON).await.bundle;
     let finished = done(&claim, &MemberResult::Retrying(cause()));
     let child = next(&claim, 0, NOON);
-    store.finish(&acme(), &finished, Some(&child), false).await.unwrap();
+    store.finish(&acme(), &finished, slice::from_ref(&child), false).await.unwrap();
     assert_eq!(store.generations(&acme(), &spring(), &bundle.id).await, Ok(vec![finished, child.clone()]));
     assert_eq!(store.payload(&acme(), &spring(), &child.id).await, Ok(Some(payload(1))));
     assert_eq!(claimed(store, &child, NOON).await.inline, None, "only the first generation carries it");
@@ -49,7 +50,7 @@ pub(crate) async fn a_campaign_is_listed_page_by_page(store: &impl Store) {
         store.write_bundles(&acme(), &bundles, false).await.unwrap();
         let claim = claimed(store, &bundles[1].0, NOON).await.bundle;
         let child = next(&claim, 0, NOON);
-        store.finish(&acme(), &done(&claim, &MemberResult::Waiting), Some(&child), false).await.unwrap();
+        store.finish(&acme(), &done(&claim, &MemberResult::Waiting), slice::from_ref(&child), false).await.unwrap();
     }
     let whole = store.bundles(&acme(), &spring(), None, 1_000).await.unwrap();
     assert_eq!((whole.items.len(), &whole.next), (3 + 9 + 3, &None), "no headers, no payloads");
@@ -90,7 +91,7 @@ pub(crate) async fn payloads_come_in_the_order_asked_for(store: &impl Store) {
 pub(crate) async fn a_made_up_cursor_is_refused(store: &impl Store) {
     let bundle = stored_bundle(store, 1).await;
     let claim = claimed(store, &bundle, NOON).await.bundle;
-    store.finish(&acme(), &done(&claim, &SENT), None, false).await.unwrap();
+    store.finish(&acme(), &done(&claim, &SENT), &[], false).await.unwrap();
     for cursor in ["", "x", "A#1", "T#other#CFG"] {
         assert_eq!(
             store.bundles(&acme(), &spring(), Some(cursor), 5).await,
