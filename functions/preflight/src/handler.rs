@@ -7,7 +7,10 @@ use api::{
 };
 use axum::{Router, extract::State, routing::post};
 use domain::{preflight::ready, principal::Scope, time::Clock};
-use hub::check::{Plan, check};
+use hub::{
+    check::{Plan, check},
+    suppressed,
+};
 use runtime::{
     caller::Auth,
     http::{Answer, Json},
@@ -45,7 +48,9 @@ async fn preflight<S: Store, C: Clock>(
         template: request.template.as_ref(),
         sandbox: request.sandbox,
     };
-    let checked = check(&*hub.store, &caller, plan, hub.clock.now()).await?;
+    let mut checked = check(&*hub.store, &caller, plan, hub.clock.now()).await?;
+    let skipped = suppressed::check(&*hub.store, &caller.scope, request.channel, &checked.recipients).await?;
+    checked.checks.push(skipped);
     Ok(Json(PreflightAnswer {
         ready: ready(&checked.checks),
         integration_id: checked.integration.map(|integration| integration.id),

@@ -5,9 +5,12 @@ use domain::{
     campaign::{Campaign, CampaignState, Totals},
     channel::Channel,
     failure::explain,
+    feedback::{Feedback, FeedbackKind},
     ids::{CampaignId, DeliveryId, IntegrationId, TemplateId, UserId},
     message::Message,
+    simulation::{DURATION_MAX_DAYS, LAUNCH_WITHIN_MS, NAME_MAX_CHARS, Order, Simulation, SimulationStatus},
     template::Locale,
+    time::Timestamp,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -34,6 +37,9 @@ pub struct SendRequest {
     /// The template, unless a message is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<TemplateUse>,
+    /// The simulation, on the channel `m365` only, and always there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<SimulationBody>,
     /// Who receives it, 1 to 1,000, each user and each address once.
     pub recipients: Vec<RecipientBody>,
     /// Send to the tenant's test recipients instead.
@@ -52,6 +58,125 @@ pub struct MessageBody {
     pub html: Option<String>,
     /// A link the message leads to; Slack shows it as a button.
     pub link: Option<String>,
+}
+
+/// A phishing simulation for all recipients of the request. Real people receive it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimulationBody {
+    /// Must be `true`: the request schedules a real simulation. To try it out without one, use
+    /// `POST /v1/integrations/{id}/dry-run`.
+    pub confirm: bool,
+    /// Its name in the provider's console, at most 80 characters; the campaign's when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When its messages begin to go out, RFC 3339, within 30 days; at once when left out.
+    #[schema(example = "2026-12-01T08:00:00Z")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launch_at: Option<String>,
+    /// How many days it runs, 1 to 30; as the integration says when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_days: Option<u16>,
+    /// What its targets receive; the integration's payload when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload_id: Option<String>,
+}
+
+impl SimulationBody {
+    /// What is ordered with it; otherwise everything that is wrong: field, code and words.
+    pub fn order(
+        &self,
+        campaign: &CampaignId,
+        now: Timestamp,
+    ) -> Result<Order, Vec<(&'static str, &'static str, String)>> {
+        let mut faults = Vec::new();
+        let mut fault = |field, code, message: String| faults.push((field, code, message));
+        if !self.confirm {
+            let message = "must be true: this schedules a real phishing simulation that people receive. To try it out \
+                           without one, use POST /v1/integrations/{id}/dry-run";
+            fault("confirm", "required", message.to_owned());
+        }
+        let name = self.name.as_deref().map_or_else(|| campaign.to_string(), |name| name.trim().to_owned());
+        if name.is_empty() || name.chars().count() > NAME_MAX_CHARS || name.chars().any(char::is_control) {
+            fault("name", "invalid", format!("enter one line of 1 to {NAME_MAX_CHARS} characters"));
+        }
+        let launch_at = self.launch_at.as_deref().map(Timestamp::parse);
+        match launch_at {
+            Some(None) => fault("launch_at", "invalid", "enter a time such as 2026-12-01T08:00:00Z".to_owned()),
+            Some(Some(at)) if at.since_ms(now) > LAUNCH_WITHIN_MS => {
+                fault("launch_at", "out_of_range", "enter a time within the next 30 days".to_owned());
+            }
+            _ => {}
+        }
+        if self.duration_days.is_some_and(|days| !(1..=DURATION_MAX_DAYS).contains(&days)) {
+            fault("duration_days", "out_of_range", format!("enter 1 to {DURATION_MAX_DAYS} days"));
+        }
+        let plain = |id: &str| {
+            (1..=100).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        if self.payload_id.as_deref().is_some_and(|id| !plain(id)) {
+            fault("payload_id", "invalid", "enter the id of a payload of the content library".to_owned());
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let (duration_days, payload_id) = (self.duration_days, self.payload_id.clone());
+        Ok(Order { name, launch_at: launch_at.flatten(), duration_days, payload_id })
+    }
+}
+
+/// A simulation that runs, or ran, at its provider.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SimulationView {
+    /// The provider's id of it, once it is known.
+    pub id: Option<String>,
+    /// Its name in the provider's console.
+    pub name: String,
+    /// The integration that runs it.
+    #[schema(value_type = String)]
+    pub integration_id: IntegrationId,
+    /// `scheduled`, `running`, `succeeded`, `failed`, `cancelled`, `excluded`, `given_up`, or `unknown`.
+    #[schema(value_type = String, example = "running")]
+    pub status: SimulationStatus,
+    /// How many addresses it goes to.
+    pub targets: u16,
+    /// How many of them each thing happened to: `delivered`, `opened`, `clicked`, `compromised`, `reported`.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    pub counts: BTreeMap<FeedbackKind, u32>,
+    /// What is wrong with it, or with the last look at it.
+    pub error: Option<DeliveryError>,
+    /// Whether its targets are the tenant's test users.
+    pub sandbox: bool,
+    /// When its messages begin to go out, RFC 3339.
+    pub launch_at: String,
+    /// How many days it runs.
+    pub duration_days: u16,
+    /// When it was created, RFC 3339.
+    pub created_at: String,
+    /// When it was looked at last, RFC 3339.
+    pub updated_at: String,
+    /// When it is looked at again, RFC 3339; `null` once it is over.
+    pub next_look_at: Option<String>,
+}
+
+impl From<Simulation> for SimulationView {
+    fn from(simulation: Simulation) -> Self {
+        Self {
+            id: simulation.provider_id,
+            name: simulation.label,
+            integration_id: simulation.integration,
+            status: simulation.status,
+            targets: simulation.targets,
+            counts: simulation.counts,
+            error: simulation.problem.map(|problem| DeliveryError::new(&problem.code, &problem.detail)),
+            sandbox: simulation.sandbox,
+            launch_at: simulation.launch_at.to_rfc3339(),
+            duration_days: simulation.duration_days,
+            created_at: simulation.created_at.to_rfc3339(),
+            updated_at: simulation.updated_at.to_rfc3339(),
+            next_look_at: simulation.next_look.map(Timestamp::to_rfc3339),
+        }
+    }
 }
 
 /// Which template, and the values all recipients share.
@@ -147,6 +272,11 @@ pub struct CampaignView {
     /// Deliveries by status; absent in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totals: Option<TotalsView>,
+    /// Of how many deliveries the provider reported each: `delivered`, `soft_bounced`, `bounced`, `opened`, `clicked`,
+    /// `complained`, `unsubscribed`, `compromised`, `reported`. Absent in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, u64>>)]
+    pub feedback: Option<BTreeMap<FeedbackKind, u64>>,
 }
 
 impl CampaignView {
@@ -159,7 +289,14 @@ impl CampaignView {
             created_at: campaign.created_at.to_rfc3339(),
             updated_at: campaign.updated_at.to_rfc3339(),
             totals: totals.map(TotalsView::from),
+            feedback: None,
         }
+    }
+
+    /// The same, with what providers reported.
+    #[must_use]
+    pub fn with_feedback(self, feedback: BTreeMap<FeedbackKind, u64>) -> Self {
+        Self { feedback: Some(feedback), ..self }
     }
 }
 
@@ -240,6 +377,28 @@ pub struct DeliveryView {
     pub updated_at: String,
     /// Its attempts, the first one first. In lists only the newest.
     pub attempts: Vec<AttemptView>,
+    /// What the provider reported after it took the message, each kind once; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feedback: Vec<FeedbackView>,
+}
+
+/// Something that happened to a message after its provider took it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FeedbackView {
+    /// `delivered`, `soft_bounced`, `bounced`, `opened`, `clicked`, `complained`, `unsubscribed`, `compromised` or
+    /// `reported`.
+    #[schema(value_type = String, example = "delivered")]
+    pub kind: FeedbackKind,
+    /// When it happened first, by the provider's clock, RFC 3339.
+    pub at: String,
+    /// The provider's own words, e.g. why it came back; often empty.
+    pub detail: String,
+}
+
+impl From<&Feedback> for FeedbackView {
+    fn from(feedback: &Feedback) -> Self {
+        Self { kind: feedback.kind, at: feedback.at.to_rfc3339(), detail: feedback.detail.clone() }
+    }
 }
 
 /// Why something went wrong, in the provider's words and in ours.

@@ -14,5 +14,6 @@ pub mod preflight;
 pub mod problem;
 pub mod routes;
 pub mod settings;
+pub mod suppressions;
 pub mod templates;
 pub mod tenants;

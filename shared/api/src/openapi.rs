@@ -16,8 +16,9 @@ use crate::{
     problem::Problem,
     routes::{Access, ROUTES, Route},
     settings::{SettingsPatch, SettingsView},
+    suppressions::{SuppressionCreate, SuppressionView},
     templates::{TemplateBody, TemplateView},
-    tenants::{TenantCreate, TenantView},
+    tenants::{ErasureView, ReEncrypt, ReEncryption, TenantCreate, TenantView},
 };
 use serde_json::{Map, Value, json};
 use utoipa::{
@@ -77,6 +78,9 @@ fn schemas() -> Map<String, Value> {
     all.add::<List<DeliveryView>>("DeliveryList");
     all.add::<ResendRequest>("ResendRequest");
     all.add::<ResendAnswer>("ResendAnswer");
+    all.add::<SuppressionCreate>("SuppressionCreate");
+    all.add::<SuppressionView>("SuppressionView");
+    all.add::<List<SuppressionView>>("SuppressionList");
     all.add::<KeyCreate>("KeyCreate");
     all.add::<KeyCreated>("KeyCreated");
     all.add::<KeyView>("KeyView");
@@ -84,6 +88,9 @@ fn schemas() -> Map<String, Value> {
     all.add::<TenantCreate>("TenantCreate");
     all.add::<TenantView>("TenantView");
     all.add::<List<TenantView>>("TenantList");
+    all.add::<ErasureView>("ErasureView");
+    all.add::<ReEncrypt>("ReEncrypt");
+    all.add::<ReEncryption>("ReEncryption");
     all.0
 }
 

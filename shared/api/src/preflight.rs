@@ -1,6 +1,6 @@
 //! Is this campaign allowed to go?
 
-use crate::campaigns::{RecipientBody, TemplateUse};
+use crate::campaigns::{RecipientBody, SimulationBody, TemplateUse};
 use domain::{
     channel::Channel,
     ids::{CampaignId, IntegrationId},
@@ -30,6 +30,8 @@ pub struct PreflightRequest {
     pub message: Option<Message>,
     /// The template, unless a message is given. With neither, the content is not checked.
     pub template: Option<TemplateUse>,
+    /// The simulation, on the channel `m365`. Here it needs no `confirm`.
+    pub simulation: Option<SimulationBody>,
     /// Whether the campaign will run in sandbox mode.
     #[serde(default)]
     pub sandbox: bool,
@@ -50,7 +52,7 @@ pub struct PreflightAnswer {
 /// One check with its verdict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CheckView {
-    /// `settings`, `enabled`, `health`, `capability`, `recipients`, `quota`, `sandbox` or `template`.
+    /// `settings`, `enabled`, `health`, `capability`, `recipients`, `quota`, `sandbox`, `template` or `suppression`.
     pub check: String,
     /// `pass`, `warn` or `fail`.
     #[schema(value_type = String)]

@@ -46,6 +46,7 @@ const CHECK: &[Query] = &[
     ("cursor", "`next` of the answer before, for a trail that is too long for one request."),
     ("limit", "At most this many records in one request, up to 10,000."),
 ];
+const CONFIRM: &[Query] = &[("confirm", "The tenant's id once more.")];
 const WINDOW: &[Query] = &[("hours", "How far back, 1 to 720 hours; 24 unless said otherwise.")];
 const LOG: &[Query] = &[("hours", WINDOW[0].1), ("limit", "At most this many entries, up to 200.")];
 
@@ -62,7 +63,7 @@ macro_rules! routes {
 use Access::{Operator, Public};
 use Scope::{
     AuditRead, CampaignsPreflight, CampaignsRead, CampaignsSend, IntegrationsRead, IntegrationsTest, IntegrationsWrite,
-    KeysRead, KeysWrite,
+    KeysRead, KeysWrite, SuppressionsRead, SuppressionsWrite,
 };
 
 const fn scope(scope: Scope) -> Access {
@@ -116,6 +117,14 @@ routes! {
         POST "/v1/campaigns/{id}/resume" scope(CampaignsSend), "Go on with what was held.", None => 200 Some("CampaignView"), &[];
         POST "/v1/campaigns/{id}/cancel" scope(CampaignsSend), "Never send what is not sent yet.", None => 200 Some("CampaignView"), &[];
     }
+    "track" {
+        POST "/v1/tracking/{tenant}/{integration_id}" Public, "Where a provider reports what became of messages. It is believed by its own signature or password.", None => 200 None, &[];
+    }
+    "suppressions" {
+        GET "/v1/suppressions" scope(SuppressionsRead), "List the addresses to which nothing is sent.", None => 200 Some("SuppressionList"), PAGE;
+        POST "/v1/suppressions" scope(SuppressionsWrite), "Send nothing to an address any more.", Some("SuppressionCreate") => 201 Some("SuppressionView"), &[];
+        DELETE "/v1/suppressions/{address}" scope(SuppressionsWrite), "Send to an address again.", None => 204 None, &[];
+    }
     "keys" {
         GET "/v1/keys" scope(KeysRead), "List the API keys.", None => 200 Some("KeyList"), &[];
         POST "/v1/keys" scope(KeysWrite), "Create an API key; its secret is shown once.", Some("KeyCreate") => 201 Some("KeyCreated"), &[];
@@ -125,5 +134,9 @@ routes! {
     "tenants" {
         GET "/v1/tenants" Operator, "List the tenants.", None => 200 Some("TenantList"), PAGE;
         POST "/v1/tenants" Operator, "Create a tenant.", Some("TenantCreate") => 201 Some("TenantView"), &[];
+        DELETE "/v1/tenants/{id}" Operator, "Erase a tenant with all its data, a piece a request: 202 until it is done.", None => 200 Some("ErasureView"), CONFIRM;
+        POST "/v1/tenants/{id}/re-encrypt" Operator, "Encrypt the data keys of its secrets anew under the present KMS key.", Some("ReEncrypt") => 200 Some("ReEncryption"), &[];
+        GET "/v1/tenants/{id}/audit" Operator, "A tenant's audit trail, which is kept when it is erased.", None => 200 Some("AuditList"), PAGE;
+        GET "/v1/tenants/{id}/audit/verify" Operator, "Check a tenant's audit trail.", None => 200 Some("AuditVerdict"), CHECK;
     }
 }

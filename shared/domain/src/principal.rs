@@ -1,6 +1,9 @@
 //! Who calls, and what they may do.
 
-use crate::{ids::KeyId, tenant::TenantScope};
+use crate::{
+    ids::{KeyId, SubjectId},
+    tenant::TenantScope,
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -10,6 +13,8 @@ use std::{fmt, str::FromStr};
 pub enum Principal {
     /// An API key of the tenant.
     ApiKey(KeyId),
+    /// A user of the tenant, signed in with the tenant's own provider of identities.
+    User(SubjectId),
     /// The team that runs this deployment.
     Operator,
     /// Our own scheduled work.
@@ -20,6 +25,7 @@ impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ApiKey(id) => write!(f, "api_key:{id}"),
+            Self::User(id) => write!(f, "user:{id}"),
             Self::Operator => f.write_str("operator"),
             Self::System => f.write_str("system"),
         }
@@ -60,6 +66,10 @@ scopes! {
     CampaignsSend = "campaigns:send",
     /// Read campaigns and deliveries.
     CampaignsRead = "campaigns:read",
+    /// See the addresses to which nothing is sent.
+    SuppressionsRead = "suppressions:read",
+    /// Put addresses on that list and take them from it.
+    SuppressionsWrite = "suppressions:write",
     /// See API keys.
     KeysRead = "keys:read",
     /// Create and revoke API keys.

@@ -1,16 +1,9 @@
 //! Taking in what a provider reports of deliveries, after somebody has proven that the provider said it.
 
+pub use providers::Report;
+
 use domain::{feedback::Feedback, integration::Integration, suppression::Suppression, tenant::TenantScope};
 use store::{Feedbacks, Reporter, StoreError, Suppressions};
-
-/// One report, and the address that it is about: of the recipient as the provider names it, empty where it names none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// What happened to which delivery.
-    pub feedback: Feedback,
-    /// To whom it was sent.
-    pub address: String,
-}
 
 /// Stores reports and lists the addresses to which nothing may be sent any more. Only when this is `Ok` may the provider be
 /// told that its reports were taken: until then it reports again, and what is stored twice changes nothing.

@@ -14,3 +14,4 @@ pub mod open_campaigns;
 pub mod release;
 pub mod sender;
 pub mod sender_function;
+pub mod suppressed;

@@ -16,6 +16,7 @@ mod exchange;
 mod fields;
 mod m365;
 mod mail;
+pub mod oidc;
 mod postmark;
 mod sendgrid;
 mod ses;
@@ -26,10 +27,10 @@ mod teams;
 pub use catalog::{CatalogEntry, LimitDefaults, SecretField};
 pub use connection::{Carry, Connect, Connection, Email, Found};
 pub use endpoints::Endpoints;
-pub use entra::Entra;
+pub use entra::{Challenge, Entra, SignedIn};
 pub use events::{Posted, Refused, Report, Reports, events_need_secrets, posts_events, read_events};
 pub use fields::FieldError;
-pub use m365::M365;
+pub use m365::{DryRun, Launch, Launched, M365, Step, TargetReport, Tracked};
 pub use ses::event as ses_event;
 pub use slack::Slack;
 pub use teams::Teams;
@@ -178,6 +179,7 @@ mod tests {
             (include_str!("../../../docs/providers/postmark.md"), "postmark_"),
             (include_str!("../../../docs/providers/ses.md"), "ses_"),
             (include_str!("../../../docs/providers/slack.md"), "slack_"),
+            (include_str!("../../../docs/providers/m365.md"), "m365_"),
             (include_str!("../../../docs/providers/teams.md"), "teams_"),
         ] {
             let table = page.split("## Errors").nth(1).unwrap();

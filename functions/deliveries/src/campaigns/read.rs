@@ -22,8 +22,13 @@ pub(crate) async fn read<S: Store, Q: Queues>(
 ) -> Answer<Json<CampaignView>> {
     let caller = auth.require(Scope::CampaignsRead)?;
     let campaign = hub.campaign(&caller.scope, &id).await?;
-    let totals = count(&*hub.store, &caller.scope, &id).await?;
-    Ok(Json(CampaignView::new(&campaign, Some(&totals))))
+    // What came back is a range of its own beside the bundles, about as long as theirs.
+    let (totals, feedback) = futures::future::try_join(
+        count(&*hub.store, &caller.scope, &id),
+        hub.store.feedback_totals(&caller.scope, &id),
+    )
+    .await?;
+    Ok(Json(CampaignView::new(&campaign, Some(&totals)).with_feedback(feedback)))
 }
 
 /// Counts from the bundles themselves, so that a send pays nothing for totals and they cannot drift. While deliveries

@@ -25,14 +25,17 @@ pub(crate) async fn read<S: Store, Q: Queues>(
     let caller = auth.require(Scope::CampaignsRead)?;
     let origin = BundleId::origin_of(&id);
     let member = id.place.map_or(0, |place| place.member);
-    let (generations, payload) = futures::future::try_join(
+    let (generations, payload, mut feedback) = futures::future::try_join3(
         hub.store.generations(&caller.scope, &campaign, &origin),
         hub.store.payload(&caller.scope, &campaign, &origin),
+        hub.store.feedback_of(&caller.scope, &campaign, std::slice::from_ref(&origin)),
     )
     .await?;
     let generations: Vec<&Bundle> = generations.iter().collect();
     let recipient = payload.as_ref().and_then(|payload| payload.recipients.get(usize::from(member)));
     let found = recipient.and_then(|recipient| view::whole(&generations, member, recipient));
+    feedback.retain(|feedback| feedback.delivery == id);
+    let found = found.map(|found| DeliveryView { feedback: view::feedback(&feedback), ..found });
     Ok(Json(found.ok_or_else(|| Problem::not_found("delivery"))?))
 }
 

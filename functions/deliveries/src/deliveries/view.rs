@@ -1,17 +1,18 @@
 //! A delivery as the API shows it, told from the generations that hold it.
 
 use super::walk::Part;
-use api::campaigns::{AttemptView, DeliveryError, DeliveryView};
+use api::campaigns::{AttemptView, DeliveryError, DeliveryView, FeedbackView};
 use domain::{
     bundle::{Bundle, BundleId, Cause, DeliveryStatus, LEASE_MS, MemberResult, Recipient},
     failure::explain,
-    ids::CampaignId,
+    feedback::Feedback,
+    ids::{CampaignId, DeliveryId},
     tenant::TenantScope,
     time::Timestamp,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
-use store::{Bundles, StoreError};
+use store::{Bundles, Feedbacks, StoreError};
 
 /// How many histories are read at once. Only deliveries that were retried or resent need theirs.
 const HISTORIES_AT_ONCE: usize = 16;
@@ -89,7 +90,15 @@ pub(super) fn whole(generations: &[&Bundle], member: u16, recipient: &Recipient)
         created_at: first.created_at.to_rfc3339(),
         updated_at: changed_at(newest).to_rfc3339(),
         attempts: attempts.iter().map(Attempt::view).collect(),
+        feedback: Vec::new(),
     })
+}
+
+/// What was reported of one delivery, as it happened.
+pub(super) fn feedback(reported: &[Feedback]) -> Vec<FeedbackView> {
+    let mut reported: Vec<&Feedback> = reported.iter().collect();
+    reported.sort_by_key(|feedback| feedback.at);
+    reported.into_iter().map(FeedbackView::from).collect()
 }
 
 /// When a bundle's state last changed, as far as it is kept: a claim is known by the end of its lease.
@@ -103,12 +112,21 @@ fn changed_at(bundle: &Bundle) -> Timestamp {
 
 /// The deliveries of a page, in its order, each with its newest attempt only.
 pub(super) async fn newest(
-    store: &impl Bundles,
+    store: &(impl Bundles + Feedbacks),
     scope: &TenantScope,
     campaign: &CampaignId,
     parts: &[Part],
 ) -> Result<Vec<DeliveryView>, StoreError> {
-    let recipients = recipients(store, scope, campaign, parts).await?;
+    let bundles: Vec<BundleId> = parts.iter().map(|part| origin(&part.bundle)).collect();
+    let (recipients, reported) = futures::future::try_join(
+        recipients(store, scope, campaign, parts),
+        store.feedback_of(scope, campaign, &bundles),
+    )
+    .await?;
+    let mut by_delivery: BTreeMap<DeliveryId, Vec<Feedback>> = BTreeMap::new();
+    for feedback in reported {
+        by_delivery.entry(feedback.delivery.clone()).or_default().push(feedback);
+    }
     let retried: BTreeSet<BundleId> =
         parts.iter().filter(|part| part.bundle.id.generation > 0).map(|part| origin(&part.bundle)).collect();
     let histories: BTreeMap<BundleId, Vec<Bundle>> = stream::iter(retried)
@@ -134,6 +152,7 @@ pub(super) async fn newest(
             };
             if let Some(mut view) = whole(&generations, *member, recipient) {
                 view.attempts.drain(..view.attempts.len().saturating_sub(1));
+                view.feedback = by_delivery.get(&view.id).map(|reported| feedback(reported)).unwrap_or_default();
                 views.push(view);
             }
         }

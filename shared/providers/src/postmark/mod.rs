@@ -1,9 +1,11 @@
 //! E-mail by Postmark's API.
 //!
-//! Contracts: "Email API", "Server API" and "Overview" (response codes, API error codes) at
+//! Contracts: "Email API", "Server API", "Messages API" and "Overview" (response codes, API error codes) at
 //! postmarkapp.com/developer/api.
 
 mod classify;
+pub(crate) mod events;
+mod find;
 mod recipe;
 mod send;
 pub(crate) mod settings;
@@ -11,7 +13,7 @@ pub(crate) mod settings;
 mod tests;
 
 use crate::{
-    Endpoints, Outgoing,
+    Endpoints, Found, Outgoing,
     exchange::{Api, malformed},
 };
 use domain::{
@@ -38,6 +40,7 @@ pub struct Postmark {
     api: Api,
     send_url: Url,
     server_url: Url,
+    search_url: Url,
 }
 
 impl Postmark {
@@ -52,8 +55,8 @@ impl Postmark {
         settings::check_token(token).map_err(|why| malformed(&why))?;
         let api = Api::new(guard, TOKEN_HEADER, token)?;
         let url = |path| api.url(&endpoints.postmark_api, path);
-        let (send_url, server_url) = (url("/email")?, url("/server")?);
-        Ok(Self { from: send::mailbox(&settings.sender), settings, api, send_url, server_url })
+        let (send_url, server_url, search_url) = (url("/email")?, url("/server")?, url("/messages/outbound")?);
+        Ok(Self { from: send::mailbox(&settings.sender), settings, api, send_url, server_url, search_url })
     }
 
     pub(crate) async fn test(&self) -> Result<String, Failure> {
@@ -63,6 +66,10 @@ impl Postmark {
     pub(crate) async fn send(&self, out: &Outgoing<'_>) -> Result<Option<String>, Failure> {
         let body = send::compose(&self.settings, &self.from, out)?;
         classify::accepted(self.api.post(&self.send_url, body).await?).await
+    }
+
+    pub(crate) async fn find(&self, out: &Outgoing<'_>) -> Found {
+        find::find(self, out).await
     }
 }
 

@@ -32,6 +32,8 @@ struct Mail<'a> {
 /// What every event about the message repeats ("Email API", `Metadata`).
 #[derive(Serialize)]
 struct Metadata<'a> {
+    tenant: &'a str,
+    campaign: &'a str,
     delivery: &'a str,
 }
 
@@ -70,7 +72,11 @@ pub(super) fn compose(settings: &Settings, from: &str, out: &Outgoing<'_>) -> Re
         text_body: &mail::text_with_link(&message.text, message.link.as_deref()),
         html_body: message.html.as_deref().filter(|html| !html.is_empty()),
         message_stream: &settings.message_stream,
-        metadata: Metadata { delivery: &delivery },
+        metadata: Metadata {
+            tenant: out.tags.tenant.as_str(),
+            campaign: out.tags.campaign.as_str(),
+            delivery: &delivery,
+        },
         headers: headers.into_iter().chain(language).collect(),
         track_opens: settings.track_opens,
         track_links: settings.track_clicks.map(|track| if track { "HtmlAndText" } else { "None" }),
@@ -113,7 +119,7 @@ mod tests {
                 "Subject": "Go",
                 "TextBody": "Go\n\nhttps://e.example/x\n",
                 "MessageStream": "outbound",
-                "Metadata": {"delivery": DELIVERY},
+                "Metadata": {"tenant": "acme", "campaign": "spring", "delivery": DELIVERY},
                 "Headers": [
                     {"Name": "X-Trunkline-Delivery", "Value": DELIVERY},
                     {"Name": "Auto-Submitted", "Value": "auto-generated"}

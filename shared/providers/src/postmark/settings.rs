@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// The one secret.
+/// What it sends with.
 pub(crate) const SERVER_TOKEN: &str = "server_token";
+/// What Postmark knocks with when it reports. Absent: no report is believed.
+pub(crate) const WEBHOOK_PASSWORD: &str = "webhook_password";
 const TOKEN_HINT: &str =
     "Enter a server API token, from the page API Tokens of the server; an account token cannot send.";
 /// The transactional stream that every server has ("Email API", `MessageStream`).
@@ -55,7 +57,10 @@ pub(crate) fn validate(config: &Config, secrets: &BTreeSet<String>) -> Result<Co
     }
     let message_stream = stream.unwrap_or_else(|| DEFAULT_STREAM.to_owned());
     let (track_opens, track_clicks) = (fields.flag("track_opens"), fields.flag("track_clicks"));
-    fields.only_secret(secrets, SERVER_TOKEN, TOKEN_HINT);
+    fields.known_secrets(secrets, &[SERVER_TOKEN, WEBHOOK_PASSWORD]);
+    if !secrets.contains(SERVER_TOKEN) {
+        fields.push(FieldError::secret(SERVER_TOKEN, "required", TOKEN_HINT));
+    }
     let settings = sender.map(|sender| Settings { sender, message_stream, track_opens, track_clicks });
     let config = settings.and_then(|settings| match serde_json::to_value(settings) {
         Ok(Value::Object(config)) => Some(config),
@@ -65,8 +70,24 @@ pub(crate) fn validate(config: &Config, secrets: &BTreeSet<String>) -> Result<Co
 }
 
 pub(crate) fn validate_secrets(secrets: &Secrets) -> Vec<FieldError> {
-    let checked = secrets.get(SERVER_TOKEN).map(Secret::expose).map(check_token);
-    checked.and_then(Result::err).map(|why| FieldError::secret(SERVER_TOKEN, "invalid", why)).into_iter().collect()
+    let exposed = |name| secrets.get(name).map(Secret::expose);
+    let checked = [
+        (SERVER_TOKEN, exposed(SERVER_TOKEN).map(check_token)),
+        (WEBHOOK_PASSWORD, exposed(WEBHOOK_PASSWORD).map(check_password)),
+    ];
+    checked
+        .into_iter()
+        .filter_map(|(name, checked)| Some(FieldError::secret(name, "invalid", checked?.err()?)))
+        .collect()
+}
+
+/// A word that a URL can carry as it is, too long to be guessed.
+fn check_password(password: &str) -> Result<(), String> {
+    let plain = password.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+    if plain && (16..=100).contains(&password.len()) {
+        return Ok(());
+    }
+    Err("Choose 16 to 100 letters, digits, `-`, `.`, `_` or `~`, at random.".to_owned())
 }
 
 /// Whether a text may be a token. Postmark documents no form of it, so only what no header can carry is refused.
@@ -84,13 +105,22 @@ pub(crate) fn catalog() -> CatalogEntry {
         name: "Postmark",
         description: "E-mail by Postmark's API, with opens, clicks and bounces reported back.",
         schema: schema(),
-        secrets: vec![SecretField {
-            name: SERVER_TOKEN,
-            title: "Server API token",
-            description: "From the page API Tokens of the Postmark server that sends. Not an account token.",
-            needed: "always",
-            required: true,
-        }],
+        secrets: vec![
+            SecretField {
+                name: SERVER_TOKEN,
+                title: "Server API token",
+                description: "From the page API Tokens of the Postmark server that sends. Not an account token.",
+                needed: "always",
+                required: true,
+            },
+            SecretField {
+                name: WEBHOOK_PASSWORD,
+                title: "Webhook password",
+                description: "A random word of your own that stands in the address of Postmark's webhooks. Without it, what Postmark reports is refused.",
+                needed: "when Postmark reports deliveries, opens and bounces back",
+                required: false,
+            },
+        ],
         limits: LimitDefaults {
             limits: Limits::default(),
             note: "None by default. Set what your plan allows; Postmark's own answers pause the integration.",
@@ -178,6 +208,10 @@ mod tests {
     #[test]
     fn a_token_is_one_word() {
         assert_eq!(check_token("11111111-2222-3333-4444-555555555555"), Ok(()));
+        for password in ["", "short", "with spaces in between", "with@signs-and:more"] {
+            assert!(check_password(password).is_err(), "{password}");
+        }
+        assert_eq!(check_password("0123456789-abcdef_~."), Ok(()));
         for token in ["", "short", "two words here", "good-token\r\nX: y"] {
             assert!(check_token(token).is_err(), "{token}");
         }

@@ -1,10 +1,10 @@
 //! The Postmark provider against the strict double.
 
-use crate::{Carry as _, Connect, Email, Endpoints, Outgoing, testing::tags, validate, validate_secrets};
+use crate::{Carry as _, Connect, Email, Endpoints, Found, Outgoing, testing::tags, validate, validate_secrets};
 use domain::{
     channel::Provider,
     failure::{Failure, FailureKind},
-    ids::DeliveryId,
+    ids::{DeliveryId, RequestId},
     integration::Config,
     secret::{Secret, Secrets},
     template::{Locale, Rendered},
@@ -32,7 +32,11 @@ fn open(double: &MailApiDouble, token: &str, settings: Value) -> Email {
 }
 
 async fn send(email: &Email, address: &str) -> Result<Option<String>, Failure> {
-    let delivery: DeliveryId = DELIVERY.parse().unwrap();
+    send_as(email, address, DELIVERY).await
+}
+
+async fn send_as(email: &Email, address: &str, delivery: &str) -> Result<Option<String>, Failure> {
+    let delivery: DeliveryId = delivery.parse().unwrap();
     let message = Rendered {
         subject: Some("تدريبك جاهز".into()),
         text: "مرحبا".into(),
@@ -40,6 +44,12 @@ async fn send(email: &Email, address: &str) -> Result<Option<String>, Failure> {
         link: Some("https://example.com/start?x=1&y=2".into()),
     };
     email.send(&Outgoing { tags: tags(&delivery), address, locale: Some(Locale::Ar), message: &message }).await
+}
+
+async fn find(email: &Email, address: &str, delivery: &str) -> Found {
+    let delivery: DeliveryId = delivery.parse().unwrap();
+    let message = Rendered { subject: None, text: "Go".into(), html: None, link: None };
+    email.find(&Outgoing { tags: tags(&delivery), address, locale: None, message: &message }).await
 }
 
 async fn refusal(email: &Email, address: &str) -> (FailureKind, &'static str) {
@@ -127,4 +137,28 @@ async fn an_api_that_cannot_be_reached_took_nothing() {
     tokio::task::yield_now().await;
     assert_eq!(refusal(&email, "sara@example.org").await, (LATER, "unreachable"));
     assert!(!format!("{email:?}").contains("canary"), "{email:?}");
+}
+
+#[tokio::test]
+async fn a_message_whose_answer_was_lost_is_found_again() {
+    let double = MailApiDouble::start(0).await.unwrap();
+    let email = open(&double, "good-token-1234", json!({}));
+    for (address, provider_id) in [
+        ("lost@example.org", "00000000-0000-4000-8000-000000000001"),
+        // The search sees this one at the second time only.
+        ("late@example.org", "00000000-0000-4000-8000-000000000002"),
+    ] {
+        let delivery = DeliveryId { request: RequestId::generate(), place: None }.to_string();
+        assert_eq!(find(&email, address, &delivery).await, Found::NotTaken, "{address}");
+        let _ = send_as(&email, address, &delivery).await;
+        let provider_id = Some(provider_id.to_owned());
+        assert_eq!(find(&email, address, &delivery).await, Found::Taken { provider_id }, "{address}");
+        assert_eq!(find(&email, "another@example.org", &delivery).await, Found::CannotTell, "that is not ours");
+    }
+    let refused = open(&double, "unknown-token", json!({}));
+    assert_eq!(find(&refused, "lost@example.org", DELIVERY).await, Found::CannotTell);
+    assert_eq!(double.record().strays.len(), 0);
+    drop(double);
+    tokio::task::yield_now().await;
+    assert_eq!(find(&email, "lost@example.org", DELIVERY).await, Found::CannotTell);
 }

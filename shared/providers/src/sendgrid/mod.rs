@@ -1,10 +1,12 @@
 //! E-mail by `SendGrid`'s Mail Send API.
 //!
-//! Contracts: "Mail Send", "Errors", "Responses", "Rate limits" and "Retrieve a list of scopes for which this user has
+//! Contracts: "Mail Send", "Email Activity", "Errors", "Responses", "Rate limits" and "Retrieve a list of scopes for which this user has
 //! access" in the Twilio `SendGrid` API reference (www.twilio.com/docs/sendgrid/api-reference), and the support article
 //! "4XX API Errors and Troubleshooting Suggestions".
 
 mod classify;
+pub(crate) mod events;
+mod find;
 mod recipe;
 mod send;
 pub(crate) mod settings;
@@ -12,7 +14,7 @@ pub(crate) mod settings;
 mod tests;
 
 use crate::{
-    Endpoints, Outgoing,
+    Endpoints, Found, Outgoing,
     exchange::{Api, malformed},
 };
 use domain::{
@@ -35,6 +37,7 @@ pub struct Sendgrid {
     api: Api,
     send_url: Url,
     scopes_url: Url,
+    activity_url: Url,
 }
 
 impl Sendgrid {
@@ -50,7 +53,8 @@ impl Sendgrid {
         let api = Api::new(guard, header::AUTHORIZATION, &format!("Bearer {key}"))?;
         let base = settings.region.base(endpoints);
         let (send_url, scopes_url) = (api.url(base, "/v3/mail/send")?, api.url(base, "/v3/scopes")?);
-        Ok(Self { settings, api, send_url, scopes_url })
+        let activity_url = api.url(base, "/v3/messages")?;
+        Ok(Self { settings, api, send_url, scopes_url, activity_url })
     }
 
     pub(crate) async fn test(&self) -> Result<String, Failure> {
@@ -60,6 +64,10 @@ impl Sendgrid {
     pub(crate) async fn send(&self, out: &Outgoing<'_>) -> Result<Option<String>, Failure> {
         let response = self.api.post(&self.send_url, send::compose(&self.settings, out)?).await?;
         classify::accepted(response, self.settings.sandbox).await
+    }
+
+    pub(crate) async fn find(&self, out: &Outgoing<'_>) -> Found {
+        find::find(self, out).await
     }
 }
 

@@ -54,8 +54,18 @@ struct Headers<'a> {
 /// What every event about the message repeats ("Mail Send", `custom_args`; values must be strings).
 #[derive(Serialize)]
 struct CustomArgs<'a> {
-    trunkline_delivery: &'a str,
+    #[serde(rename = "trunkline_tenant")]
+    tenant: &'a str,
+    #[serde(rename = "trunkline_campaign")]
+    campaign: &'a str,
+    #[serde(rename = "trunkline_delivery")]
+    delivery: &'a str,
 }
+
+/// The names of [`CustomArgs`], as events have them.
+pub(super) const TENANT_ARG: &str = "trunkline_tenant";
+pub(super) const CAMPAIGN_ARG: &str = "trunkline_campaign";
+pub(super) const DELIVERY_ARG: &str = "trunkline_delivery";
 
 /// Overrides of the account's own tracking settings.
 #[derive(Serialize)]
@@ -109,7 +119,11 @@ pub(super) fn compose(settings: &Settings, out: &Outgoing<'_>) -> Result<Vec<u8>
             auto_submitted: "auto-generated",
             language: out.locale.map(domain::template::Locale::as_str),
         },
-        custom_args: CustomArgs { trunkline_delivery: &delivery },
+        custom_args: CustomArgs {
+            tenant: out.tags.tenant.as_str(),
+            campaign: out.tags.campaign.as_str(),
+            delivery: &delivery,
+        },
         tracking_settings: Tracking {
             click_tracking: settings.track_clicks.map(|enable| ClickTracking { enable, enable_text: enable }),
             open_tracking: settings.track_opens.map(|enable| Switch { enable }),
@@ -134,7 +148,14 @@ mod tests {
 
     fn settings() -> Settings {
         let sender = Sender { from_address: "news@example.com".into(), from_name: None, reply_to: None };
-        Settings { sender, region: Region::Global, track_opens: None, track_clicks: None, sandbox: false }
+        Settings {
+            sender,
+            region: Region::Global,
+            track_opens: None,
+            track_clicks: None,
+            sandbox: false,
+            webhook_public_key: None,
+        }
     }
 
     fn composed(settings: &Settings, address: &str, locale: Option<Locale>, html: Option<&str>) -> Value {
@@ -160,7 +181,7 @@ mod tests {
                 "subject": "تدريبك",
                 "content": [{"type": "text/plain", "value": "Go\n\nhttps://e.example/x\n"}],
                 "headers": {"X-Trunkline-Delivery": DELIVERY, "Auto-Submitted": "auto-generated"},
-                "custom_args": {"trunkline_delivery": DELIVERY}
+                "custom_args": {TENANT_ARG: "acme", CAMPAIGN_ARG: "spring", DELIVERY_ARG: DELIVERY}
             })
         );
     }

@@ -1,5 +1,6 @@
 //! The settings of a `SendGrid` integration.
 
+use super::events;
 use crate::{
     Endpoints,
     catalog::{CatalogEntry, LimitDefaults, SecretField},
@@ -20,7 +21,18 @@ use std::collections::BTreeSet;
 /// The one secret.
 pub(crate) const API_KEY: &str = "api_key";
 const KEY_HINT: &str = "Enter an API key with the permission Mail Send, from Settings > API Keys; it begins with SG.";
-const NAMES: &[&str] = &["region", "from_address", "from_name", "reply_to", "track_opens", "track_clicks", "sandbox"];
+const NAMES: &[&str] = &[
+    "region",
+    "from_address",
+    "from_name",
+    "reply_to",
+    "track_opens",
+    "track_clicks",
+    "sandbox",
+    "webhook_public_key",
+];
+/// A key takes 124.
+const PUBLIC_KEY_MAX_CHARS: usize = 200;
 
 /// Where the account or subuser lives. A key of one region is not known in the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +69,9 @@ pub(crate) struct Settings {
     pub(crate) track_clicks: Option<bool>,
     /// Whether messages are only checked, and reach nobody.
     pub(crate) sandbox: bool,
+    /// With which the account signs what it reports. Absent: no report is believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) webhook_public_key: Option<String>,
 }
 
 impl Settings {
@@ -79,8 +94,15 @@ pub(crate) fn validate(config: &Config, secrets: &BTreeSet<String>) -> Result<Co
     };
     let (track_opens, track_clicks) = (fields.flag("track_opens"), fields.flag("track_clicks"));
     let sandbox = fields.flag("sandbox").unwrap_or(false);
+    let webhook_public_key = fields.text("webhook_public_key", PUBLIC_KEY_MAX_CHARS);
+    if webhook_public_key.as_deref().is_some_and(|key| events::public_key(key).is_none()) {
+        let hint =
+            "Enter the verification key as SendGrid shows it with the Signed Event Webhook; it begins with MFkw.";
+        fields.fault("webhook_public_key", "invalid", hint);
+    }
     fields.only_secret(secrets, API_KEY, KEY_HINT);
-    let settings = sender.map(|sender| Settings { sender, region, track_opens, track_clicks, sandbox });
+    let settings =
+        sender.map(|sender| Settings { sender, region, track_opens, track_clicks, sandbox, webhook_public_key });
     let config = settings.and_then(|settings| match serde_json::to_value(settings) {
         Ok(Value::Object(config)) => Some(config),
         _ => None,
@@ -142,6 +164,11 @@ fn schema() -> Value {
         "sandbox": {
             "type": "boolean", "title": "Sandbox", "default": false, "examples": [false],
             "description": "SendGrid checks each message and delivers none."
+        },
+        "webhook_public_key": {
+            "type": "string", "title": "Verification key", "maxLength": PUBLIC_KEY_MAX_CHARS,
+            "examples": ["MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g=="],
+            "description": "The public key of the Signed Event Webhook, from Settings > Mail Settings > Event Webhooks. Not a secret. Without it, what SendGrid reports is refused."
         }
     });
     if let Value::Object(own) = own {
@@ -160,6 +187,8 @@ fn schema() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PUBLIC_KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==";
 
     fn validated(config: Value, secrets: &[&str]) -> Result<Value, Vec<(String, &'static str)>> {
         let secrets = secrets.iter().map(|name| (*name).to_owned()).collect();
@@ -180,7 +209,8 @@ mod tests {
     fn settings_are_read_as_they_were_written() {
         let config = json!({
             "from_address": "news@example.com", "from_name": "أكمي", "reply_to": "support@example.com",
-            "region": "eu", "track_opens": true, "track_clicks": false, "sandbox": true
+            "region": "eu", "track_opens": true, "track_clicks": false, "sandbox": true,
+            "webhook_public_key": PUBLIC_KEY
         });
         let Ok(Value::Object(stored)) = validated(config.clone(), &[API_KEY]) else { panic!("refused") };
         assert_eq!(serde_json::to_value(Settings::read(&stored).unwrap()).unwrap(), config);
@@ -189,7 +219,8 @@ mod tests {
     #[test]
     fn every_fault_is_found_at_once() {
         let config = json!({
-            "from_address": "news@", "reply_to": "x", "region": "us", "track_opens": "yes", "sandbox": 1, "host": "x"
+            "from_address": "news@", "reply_to": "x", "region": "us", "track_opens": "yes", "sandbox": 1, "host": "x",
+            "webhook_public_key": "MFkw"
         });
         let faults: BTreeSet<_> = validated(config, &["password"]).unwrap_err().into_iter().collect();
         let expected = [
@@ -199,6 +230,7 @@ mod tests {
             ("config.reply_to", "invalid"),
             ("config.sandbox", "wrong_type"),
             ("config.track_opens", "wrong_type"),
+            ("config.webhook_public_key", "invalid"),
             ("secrets.api_key", "required"),
             ("secrets.password", "unknown_field"),
         ];

@@ -1,6 +1,6 @@
 //! The SendGrid provider against the strict double.
 
-use crate::{Carry as _, Connect, Email, Endpoints, Outgoing, testing::tags, validate, validate_secrets};
+use crate::{Carry as _, Connect, Email, Endpoints, Found, Outgoing, testing::tags, validate, validate_secrets};
 use domain::{
     channel::Provider,
     failure::{Failure, FailureKind},
@@ -40,6 +40,12 @@ async fn send(email: &Email, address: &str) -> Result<Option<String>, Failure> {
         link: Some("https://example.com/start?x=1&y=2".into()),
     };
     email.send(&Outgoing { tags: tags(&delivery), address, locale: Some(Locale::Ar), message: &message }).await
+}
+
+async fn find(email: &Email, address: &str, delivery: &str) -> Found {
+    let delivery: DeliveryId = delivery.parse().unwrap();
+    let message = Rendered { subject: None, text: "Go".into(), html: None, link: None };
+    email.find(&Outgoing { tags: tags(&delivery), address, locale: None, message: &message }).await
 }
 
 async fn refusal(email: &Email, address: &str) -> (FailureKind, &'static str) {
@@ -121,6 +127,23 @@ async fn an_account_or_sender_in_trouble_is_found_by_the_send() {
         assert_eq!(refusal(&email, "sara@example.org").await, (kind, code), "{key} {from}");
     }
     assert_eq!(double.record().accepted, 0);
+}
+
+#[tokio::test]
+async fn a_message_whose_answer_was_lost_is_found_again() {
+    let double = MailApiDouble::start(0).await.unwrap();
+    let email = open(&double, "SG.activity.1", json!({}));
+    assert_eq!(find(&email, "lost@example.org", DELIVERY).await, Found::CannotTell, "it may only not be there yet");
+    assert_eq!(refusal(&email, "lost@example.org").await.1, "timeout");
+    let provider_id = Some("sg-00000000000000000001".to_owned());
+    assert_eq!(find(&email, "lost@example.org", DELIVERY).await, Found::Taken { provider_id });
+    assert_eq!(find(&email, "another@example.org", DELIVERY).await, Found::CannotTell, "that is not ours");
+    assert_eq!(find(&email, "lost@example.org", "dlv_01JD0000000000000000000001").await, Found::CannotTell);
+    for key in ["SG.good.1234", "SG.unknown.1"] {
+        let email = open(&double, key, json!({}));
+        assert_eq!(find(&email, "lost@example.org", DELIVERY).await, Found::CannotTell, "{key} has no feed");
+    }
+    assert_eq!(double.record().strays.len(), 0);
 }
 
 #[tokio::test]
