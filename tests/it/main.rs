@@ -15,6 +15,7 @@ mod scrubbed;
 mod slack_double;
 mod stack;
 mod strange_mail_server;
+mod teams_double;
 mod tenant;
 
 // What a user does, and what others may not.
@@ -22,6 +23,7 @@ mod chooses_how_it_sends;
 mod is_kept_from_others;
 mod is_warned_of_trouble;
 mod manages_keys;
+mod posts_to_teams;
 mod reads_the_audit_trail;
 mod reads_the_contract;
 mod rotates_secrets;
