@@ -3,6 +3,7 @@
 use crate::{
     credential::Credential,
     proof::{Proof, prove},
+    users::{Known, Users},
     verified::Verified,
 };
 use api::problem::ProblemKind;
@@ -20,7 +21,7 @@ use runtime::{
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, sync::Arc};
-use store::{Access, StoreError};
+use store::{Access, SignIns, StoreError};
 use subtle::ConstantTimeEq;
 
 /// The routes on which the operator may act for a tenant: to give it its first key, and to see which it has.
@@ -86,18 +87,20 @@ pub(crate) struct Authorizer<S, P> {
     pub(crate) store: Lazy<S>,
     pub(crate) pepper: Rotating<P>,
     pub(crate) operator: Rotating<P>,
-    pub(crate) verified: Verified,
+    pub(crate) verified: Verified<KeyRecord>,
+    pub(crate) users: Users,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) log: Log,
 }
 
-impl<S: Access, P: SecretSource> Authorizer<S, P> {
+impl<S: Access + SignIns, P: SecretSource> Authorizer<S, P> {
     /// Who asks? Whoever cannot be verified is nobody.
     pub(crate) async fn answer(&self, question: &Question) -> Answer {
         self.log.correlation(&question.request_context.request_id);
         let who = match question.header("authorization").and_then(Credential::parse) {
             None => Ok(None),
             Some(Credential::Key(key)) => self.key_holder(&key).await,
+            Some(Credential::Token(token)) => self.user(&token).await,
             Some(Credential::Operator(secret)) => self.operator(&secret, question).await,
         };
         who.unwrap_or_else(|Unavailable(reason)| {
@@ -110,7 +113,7 @@ impl<S: Access, P: SecretSource> Authorizer<S, P> {
 
     async fn key_holder(&self, key: &ApiKey) -> Result<Option<Context>, Unavailable> {
         let now = self.clock.now();
-        if let Some(record) = self.verified.get(key, now) {
+        if let Some(record) = self.verified.get(key.whole().expose(), now) {
             return Ok(Some(self.permit(&record, now)));
         }
         let Some(record) = self.store.key_by_prefix(key.prefix()).await? else { return Ok(None) };
@@ -125,7 +128,7 @@ impl<S: Access, P: SecretSource> Authorizer<S, P> {
             }
         }
         let context = self.permit(&record, now);
-        self.verified.insert(key, record, now);
+        self.verified.insert(key.whole().expose(), record, now);
         Ok(Some(context))
     }
 
@@ -136,6 +139,22 @@ impl<S: Access, P: SecretSource> Authorizer<S, P> {
             Ok(()) => Context::key(record),
             Err(refusal) => Context::denied(refusal),
         }
+    }
+
+    async fn user(&self, token: &Secret) -> Result<Option<Context>, Unavailable> {
+        let known = self.users.known(&*self.store, token.expose(), self.clock.now()).await?;
+        let (tenant, context) = match known {
+            Known::Nobody => return Ok(None),
+            Known::CannotTell(tenant) => (tenant, Context::refused(ProblemKind::Unavailable)),
+            Known::Expired(tenant) => (tenant, Context::refused(ProblemKind::TokenExpired)),
+            Known::User(user) if user.grants.is_empty() => (user.tenant, Context::refused(ProblemKind::NoRole)),
+            Known::User(user) => {
+                let context = Context::user(&user.tenant, &user.subject, &user.grants);
+                (user.tenant, context)
+            }
+        };
+        self.log.tenant(&tenant);
+        Ok(Some(context))
     }
 
     async fn operator(&self, secret: &Secret, question: &Question) -> Result<Option<Context>, Unavailable> {
@@ -202,6 +221,7 @@ mod tests {
             pepper: Rotating::new(pepper, clock.clone()),
             operator: Rotating::new(operator, clock.clone()),
             verified: Verified::new().unwrap(),
+            users: Users::new(Arc::new(Guard::new(Egress::default())), &Endpoints::default()).unwrap(),
             clock: clock.clone(),
             log: Log::in_memory("authorize"),
         }
@@ -215,7 +235,7 @@ mod tests {
             let _ = tracing::subscriber::set_global_default(Log::in_memory("authorize").subscriber());
             let clock = Arc::new(ManualClock::at(START));
             let store = MemoryStore::default();
-            let tenant = Tenant { id: "acme".parse().unwrap(), name: "Acme".into(), created_at: START };
+            let tenant = Tenant::new("acme".parse().unwrap(), "Acme".into(), START);
             store.create_tenant(&tenant, &audit()).await.unwrap();
             let key = ApiKey::from_entropy(&(0..128).collect::<Vec<u8>>()).unwrap();
             let record = KeyRecord {

@@ -1,30 +1,39 @@
-//! Says who calls: API key or operator credential in, tenant and permissions out.
+//! Says who calls: API key, sign-in token or operator credential in, tenant and permissions out.
 
 mod credential;
 mod handler;
 mod proof;
+mod users;
 mod verified;
 
 use domain::time::Clock;
+use guard::{Egress, Guard, Timeouts};
+use providers::Endpoints;
 use runtime::{
     clock::SystemClock,
     env,
     function::{self, Function},
     secrets::{AwsSecret, Rotating},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// How long each of the two requests for an issuer's keys may take: together they fit into this function's time.
+const KEYS_WITHIN: Timeouts = Timeouts { connect: Duration::from_secs(2), total: Duration::from_secs(4) };
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), runtime::Error> {
     let function = Function::start("authorize")?;
     let [pepper, operator] = env::required(["PEPPER_SECRET_ARN", "OPERATOR_SECRET_ARN"])?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let guard = Guard::with_timeouts(Egress::parse(&env::optional("EGRESS_ALLOW").unwrap_or_default())?, KEYS_WITHIN);
+    let users = users::Users::new(Arc::new(guard), &Endpoints::from_vars(env::optional))?;
     let secret = |arn| Rotating::new(AwsSecret::new(function.aws.clone(), arn), Arc::clone(&clock));
     let authorizer = handler::Authorizer {
         store: function.aws.lazy_store(),
         pepper: secret(pepper),
         operator: secret(operator),
         verified: verified::Verified::new()?,
+        users,
         clock,
         log: function.log.clone(),
     };

@@ -116,6 +116,14 @@ text_id!(
     |text| is_plain(text, 64)
 );
 text_id!(
+    /// A user of a tenant who signs in with the tenant's own provider of identities.
+    SubjectId,
+    "subject id",
+    "1 to 64 lowercase letters, digits and hyphens",
+    |text| is_plain(text, 64)
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+);
+text_id!(
     /// A template, named by the tenant or, for the ready-made ones, by us.
     TemplateId,
     "template id",

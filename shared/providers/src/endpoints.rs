@@ -5,6 +5,12 @@ pub(crate) const SENDGRID: &str = "https://api.sendgrid.com";
 /// `SendGrid`'s API for subusers of the EU region ("Create Subuser", base URLs).
 pub(crate) const SENDGRID_EU: &str = "https://api.eu.sendgrid.com";
 const POSTMARK: &str = "https://api.postmarkapp.com";
+/// Amazon SES, API version 2 ("Amazon SES endpoints and quotas"); the region of the integration takes its place in it.
+const SES: &str = "https://email.{region}.amazonaws.com";
+/// Microsoft's identity platform ("Microsoft Entra authentication & national clouds"); a directory's id follows.
+const LOGIN: &str = "https://login.microsoftonline.com";
+/// Microsoft Graph's global service. Attack simulation is in no national cloud ("Create simulation").
+const GRAPH: &str = "https://graph.microsoft.com";
 const SLACK: &str = "https://slack.com/api";
 
 /// The providers' base URLs, a setting of the deployment: a test puts a double there. None has a slash at the end.
@@ -14,8 +20,14 @@ pub struct Endpoints {
     pub sendgrid_api: String,
     /// Postmark's API.
     pub postmark_api: String,
+    /// Amazon SES. `{region}` in it becomes the integration's region.
+    pub ses_api: String,
     /// Slack's Web API.
     pub slack_api: String,
+    /// Microsoft Graph, without its version.
+    pub graph_api: String,
+    /// Where Entra signs users in and gives tokens.
+    pub login: String,
 }
 
 impl Endpoints {
@@ -29,7 +41,10 @@ impl Endpoints {
         Self {
             sendgrid_api: url("SENDGRID_API_URL", SENDGRID),
             postmark_api: url("POSTMARK_API_URL", POSTMARK),
+            ses_api: url("SES_API_URL", SES),
             slack_api: url("SLACK_API_URL", SLACK),
+            graph_api: url("GRAPH_API_URL", GRAPH),
+            login: url("ENTRA_LOGIN_URL", LOGIN),
         }
     }
 }

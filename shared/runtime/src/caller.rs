@@ -10,7 +10,7 @@ use axum::{
     http::{Extensions, request::Parts},
 };
 use domain::{
-    ids::TenantId,
+    ids::{SubjectId, TenantId},
     key::{KeyRecord, KeyRefusal},
     principal::{Caller, Grant, Principal, Scope},
     tenant::TenantScope,
@@ -19,13 +19,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 
+/// What stands before the id of a user, which no key's id begins with.
+const USER: &str = "user:";
+
 /// What the authorizer says of a request, as the gateway carries it: flat and all text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
     /// The tenant that the caller may act for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// The API key's id.
+    /// The API key's id, or a user's with [`USER`] before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
     /// What the caller may do, separated by spaces.
@@ -47,6 +50,18 @@ impl Context {
         Self {
             tenant: Some(key.tenant.to_string()),
             principal: Some(key.id.to_string()),
+            grants: Some(grants.join(" ")),
+            ..Self::default()
+        }
+    }
+
+    /// A user whose sign-in token was verified.
+    #[must_use]
+    pub fn user(tenant: &TenantId, user: &SubjectId, grants: &[Grant]) -> Self {
+        let grants: Vec<_> = grants.iter().map(Grant::as_str).collect();
+        Self {
+            tenant: Some(tenant.to_string()),
+            principal: Some(format!("{USER}{user}")),
             grants: Some(grants.join(" ")),
             ..Self::default()
         }
@@ -107,8 +122,15 @@ impl Identity {
     }
 
     fn tenant<'a>(tenant: &str, operator: bool, field: &impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
-        let principal =
-            if operator { Principal::Operator } else { Principal::ApiKey(field("principal")?.parse().ok()?) };
+        let principal = if operator {
+            Principal::Operator
+        } else {
+            let principal = field("principal")?;
+            match principal.strip_prefix(USER) {
+                Some(user) => Principal::User(user.parse().ok()?),
+                None => Principal::ApiKey(principal.parse().ok()?),
+            }
+        };
         // A grant that this version does not know permits nothing.
         let grants = field("grants").unwrap_or_default().split(' ');
         let grants = grants.filter_map(|grant| Grant::try_from(grant.to_owned()).ok()).collect();
@@ -129,8 +151,13 @@ fn unauthenticated(kind: ProblemKind) -> Failed {
     let detail = match kind {
         ProblemKind::KeyRevoked => "This API key was revoked. Use another one.",
         ProblemKind::KeyExpired => "This API key has expired. Create a new one.",
-        ProblemKind::Unavailable => "The API key cannot be checked right now. Nothing was done; try again.",
-        _ => "Send `Authorization: Bearer <API key>`.",
+        ProblemKind::TokenExpired => "This sign-in token has expired. Sign in again for a new one.",
+        ProblemKind::NoRole => {
+            "You are signed in, but none of your roles is one of this hub. Ask an administrator of your company to assign \
+             you one, and sign in again."
+        }
+        ProblemKind::Unavailable => "The credential cannot be checked right now. Nothing was done; try again.",
+        _ => "Send `Authorization: Bearer <API key or sign-in token>`.",
     };
     let problem = Problem::new(kind, detail);
     if kind == ProblemKind::Unavailable { problem.retry_after(1) } else { problem }.into()
@@ -147,7 +174,11 @@ impl Auth {
         if self.0.may(scope) {
             return Ok(self.0);
         }
-        let detail = format!("This needs the scope `{scope}`, which the API key lacks.");
+        let lacking = match self.0.principal {
+            Principal::User(_) => "which none of your roles gives",
+            _ => "which the API key lacks",
+        };
+        let detail = format!("This needs the scope `{scope}`, {lacking}.");
         Err(Problem::new(ProblemKind::Forbidden, detail).into())
     }
 }
@@ -224,6 +255,17 @@ mod tests {
     }
 
     #[test]
+    fn a_user_becomes_a_caller_on_the_other_side_of_the_gateway() {
+        let (tenant, user) = ("acme".parse().unwrap(), "sub-0815".parse::<SubjectId>().unwrap());
+        let grants = vec![Grant::try_from("campaigns:read".to_owned()).unwrap()];
+        let Identity::Tenant(caller) = read(&Context::user(&tenant, &user, &grants)) else { panic!("expected a tenant") };
+        assert_eq!((&caller.principal, caller.principal.to_string()), (&Principal::User(user), "user:sub-0815".into()));
+        assert_eq!((&caller.scope, &caller.grants), (&authenticated(tenant), &grants));
+        let refused = Auth(caller).require(Scope::CampaignsSend).unwrap_err();
+        assert!(refused.problem().detail.contains("none of your roles"), "{:?}", refused.problem());
+    }
+
+    #[test]
     fn whatever_is_missing_or_strange_makes_it_nobody() {
         let whole = Context::key(&key());
         for broken in [
@@ -232,6 +274,8 @@ mod tests {
             Context { tenant: Some("A#B".into()), ..whole.clone() },
             Context { principal: None, ..whole.clone() },
             Context { principal: Some("someone".into()), ..whole.clone() },
+            Context { principal: Some("user:".into()), ..whole.clone() },
+            Context { principal: Some("user:key_01#x".into()), ..whole.clone() },
             Context { operator: Some("yes".into()), ..Context::default() },
         ] {
             assert_eq!(read(&broken), Identity::Nobody, "{broken:?}");

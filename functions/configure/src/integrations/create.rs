@@ -27,11 +27,11 @@ pub(crate) async fn create<P: Place>(
     Json(body): Json<IntegrationCreate>,
 ) -> Answer<Response> {
     let draft = Draft::of_new(&body, &hub.guard)?;
-    let tested = trial::passed(&hub, &draft, wish).await?;
+    let tested = trial::passed(&hub, &draft, wish.for_use(draft.provider, body.enabled)).await?;
     let integration = made(&body, &draft, tested.clone(), caller.principal.clone(), hub.now());
     let secret = match integration.secret_version {
         0 => None,
-        _ => Some(saved::sealed(&hub, &caller.scope, &integration, &draft).await?),
+        _ => Some(saved::sealed(&hub, &caller.scope, &integration, &draft, 0, |_| true).await?),
     };
     let audit = saved::entry(&caller, "integration.created", &integration, integration.provider.to_string());
     hub.store.save_integration(&caller.scope, &integration, secret.as_ref(), false, &audit).await?;

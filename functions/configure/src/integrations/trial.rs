@@ -7,7 +7,7 @@ use api::{
     problem::{FieldProblem, Problem, ProblemKind},
 };
 use domain::{
-    channel::Provider,
+    channel::{Kind, Provider},
     health::{HealthStatus, TestReport},
 };
 use runtime::http::Answer;
@@ -23,6 +23,12 @@ pub(crate) struct Wish {
 impl Wish {
     /// The test cannot be left out.
     pub(super) const ALWAYS: Self = Self { test: None };
+
+    /// Who signs in is decided by whoever an enabled sign-in names, so its test is never left out: it proves that the
+    /// provider knows the application as the tenant's own.
+    pub(super) const fn for_use(self, provider: Provider, enabled: bool) -> Self {
+        if enabled && matches!(provider.kind(), Kind::Entra) { Self::ALWAYS } else { self }
+    }
 
     fn wanted(self) -> bool {
         self.test.unwrap_or(true)
@@ -83,8 +89,20 @@ fn fields_at_fault(draft: &Draft, code: &str) -> &'static [&'static str] {
             "unreachable" | "ses_sending_paused" => &["config.region"],
             _ => &[""],
         },
+        Provider::Entra => match code {
+            "entra_directory_unknown" => &["config.directory_id"],
+            "oidc_discovery_failed" | "oidc_issuer_mismatch" | "unreachable" | "address_not_allowed" => {
+                if draft.config.contains_key("issuer") { &["config.issuer"] } else { &["config.directory_id"] }
+            }
+            "entra_app_unknown" => &["config.client_id", "config.directory_id"],
+            "entra_secret_refused" | "entra_secret_expired" => &["secrets.client_secret"],
+            "oidc_client_refused" => &["secrets.client_secret", "config.client_id"],
+            "oidc_grant_refused" => &["config.client_id"],
+            "oidc_audience_refused" | "oidc_token_unusable" => &["config.audience"],
+            _ => &[""],
+        },
         // Filled in by each provider.
-        Provider::M365 | Provider::Entra => &[""],
+        Provider::M365 => &[""],
         Provider::Teams => match code {
             "teams_address_refused" | "teams_workflow_gone" | "address_not_allowed" | "unreachable"
             | "provider_protocol" => &["secrets.webhook_url"],

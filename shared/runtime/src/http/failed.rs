@@ -57,6 +57,12 @@ impl From<StoreError> for Failed {
             StoreError::Conflict => {
                 Problem::new(ProblemKind::Conflict, "Somebody else changed this first. Read it again and decide anew.")
             }
+            StoreError::Erased => Problem::not_found("tenant"),
+            StoreError::Taken => Problem::new(
+                ProblemKind::Conflict,
+                "Another integration, of this or another tenant, already signs users in with this issuer and audience. \
+                 Disable that one, or register an application of your own and enter its audience.",
+            ),
             StoreError::InvalidCursor => {
                 Problem::invalid_field("cursor", "invalid", "must be the `next` of the page before, unchanged")
             }
