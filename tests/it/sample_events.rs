@@ -18,6 +18,7 @@ const ANSWERS: &[(&str, &str, Option<&str>)] = &[
     ("send-slack", "/batchItemFailures", Some("[]")),
     ("send-teams", "/batchItemFailures", Some("[]")),
     ("publish", "/batchItemFailures", Some("[]")),
+    ("track-ses", "", Some("\"dropped\"")),
     ("probe", "/queued", None),
     ("sweep", "", None),
 ];

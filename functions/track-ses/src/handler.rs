@@ -7,7 +7,7 @@
 //! | not ours, not proven, not understood | dropped: one line, one count, never again |
 //! | our store or key service is away | an error, so that Lambda tries again and then puts it into the dead-letter queue |
 
-use domain::{integration::Integration, channel::Provider, tenant::TenantScope, time::Clock};
+use domain::{channel::Provider, integration::Integration, tenant::TenantScope, time::Clock};
 use hub::feedback::{Report, take_in};
 use providers::ses_event::{self, Claim, Nothing};
 use runtime::{
@@ -64,7 +64,12 @@ impl<S: Integrations + Feedbacks + Suppressions, K: Kms> TrackSes<S, K> {
 
     /// Whether the integration sent the message, under the secret that serves or the one before it: a bounce may come days
     /// after the message.
-    async fn is_proven(&self, scope: &TenantScope, integration: &Integration, claim: &Claim) -> Result<bool, runtime::Error> {
+    async fn is_proven(
+        &self,
+        scope: &TenantScope,
+        integration: &Integration,
+        claim: &Claim,
+    ) -> Result<bool, runtime::Error> {
         let newest = integration.secret_version;
         for version in [newest, newest.saturating_sub(1)].into_iter().filter(|version| *version > 0) {
             let Some(sealed) = self.store.secret(scope, &integration.id, version).await? else { continue };
@@ -72,14 +77,16 @@ impl<S: Integrations + Feedbacks + Suppressions, K: Kms> TrackSes<S, K> {
                 Ok(secrets) if claim.is_proven_by(&secrets) => return Ok(true),
                 Ok(_) => {}
                 Err(error @ VaultError::Unavailable(_)) => return Err(error.into()),
-                Err(error) => tracing::error!(integration = %integration.id, version, %error, "no proof can be checked"),
+                Err(error) => {
+                    tracing::error!(integration = %integration.id, version, %error, "no proof can be checked")
+                }
             }
         }
         Ok(false)
     }
 
-    /// Puts the reason into the invocation's line, which counts the event as a metric besides (CloudWatch embedded metric
-    /// format).
+    /// Puts the reason into the invocation's line, which counts the event as a metric besides (`CloudWatch` embedded
+    /// metric format).
     fn dropped(&self, reason: &'static str) -> Outcome {
         self.log.note("dropped", 1);
         self.log.note("reason", reason);
@@ -228,7 +235,7 @@ mod tests {
             assert!(stored.iter().all(|feedback| feedback.campaign.as_str() == CAMPAIGN));
         }
         let address = "sara@example.org".to_owned();
-        let suppressed = stage.track.store.suppressed_among(&acme(), &[address.clone()]).await.unwrap();
+        let suppressed = stage.track.store.suppressed_among(&acme(), std::slice::from_ref(&address)).await.unwrap();
         assert!(suppressed.contains(&address), "{suppressed:?}");
     }
 

@@ -7,7 +7,7 @@
 use crate::{
     Endpoints, Outgoing,
     entra::Entra,
-    m365::M365,
+    m365::{Launch, Launched, M365},
     postmark::{self, Postmark},
     sendgrid::{self, Sendgrid},
     ses::{self, Ses},
@@ -56,6 +56,19 @@ pub trait Carry: Connect {
         let _ = out;
         std::future::ready(Found::CannotTell)
     }
+
+    /// Creates a simulation for all its targets at once, unless it is there already. People receive it: only what a caller
+    /// has confirmed may lead here.
+    fn simulate(&self, launch: &Launch<'_>) -> impl Future<Output = Result<Launched, Failure>> + Send {
+        let _ = launch;
+        let words = "this provider runs no simulations";
+        std::future::ready(Err(Failure::new(FailureKind::Permanent, "settings_invalid", words)))
+    }
+}
+
+/// A channel whose provider takes no messages one by one.
+fn hands_over_whole() -> Failure {
+    Failure::new(FailureKind::Permanent, "settings_invalid", "this provider takes no single messages")
 }
 
 /// What a provider knows of a message.
@@ -207,6 +220,20 @@ impl Carry for Teams {
 
     fn concurrency(&self) -> usize {
         teams::CONCURRENCY
+    }
+}
+
+impl Carry for M365 {
+    async fn send(&self, _: &Outgoing<'_>) -> Result<Option<String>, Failure> {
+        Err(hands_over_whole())
+    }
+
+    fn concurrency(&self) -> usize {
+        1
+    }
+
+    async fn simulate(&self, launch: &Launch<'_>) -> Result<Launched, Failure> {
+        self.simulate(launch).await
     }
 }
 

@@ -138,6 +138,12 @@ impl Log {
         self.invocation().notes.insert(name.to_owned(), value.into());
     }
 
+    /// What the invocation's line holds so far, for tests.
+    #[must_use]
+    pub fn noted(&self) -> Map<String, Value> {
+        self.invocation().notes.clone()
+    }
+
     /// The invocation ends: writes its line. `cpu_us` is the process's CPU time since the line before, so polling for
     /// the invocation, reading it and writing the previous line are in it.
     pub(crate) fn finish(&self, message: &str) {

@@ -85,7 +85,8 @@ pub struct Teams {
 /// The doubles of the e-mail APIs of a stack.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MailApi {
-    /// Their base address: SendGrid is below `/sendgrid`, Postmark below `/postmark`.
+    /// Their base address: SendGrid is below `/sendgrid`, Postmark below `/postmark`, Amazon SES below
+    /// `/ses`.
     pub url: String,
 }
 

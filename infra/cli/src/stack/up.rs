@@ -36,7 +36,7 @@ impl Doubles {
     fn parameters(&self) -> impl Iterator<Item = String> {
         let slack = self.slack.iter().map(|slack| format!("SlackApiUrl={}/api", slack.url));
         let mail_api = self.mail_api.iter().flat_map(|mail_api| {
-            ["Sendgrid", "Postmark"].map(|name| format!("{name}ApiUrl={}/{}", mail_api.url, name.to_lowercase()))
+            ["Sendgrid", "Postmark", "Ses"].map(|name| format!("{name}ApiUrl={}/{}", mail_api.url, name.to_lowercase()))
         });
         slack.chain(mail_api)
     }

@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn a_message_that_is_not_there_says_nothing() {
-        let message = r#"{"msg_id":"4FJexAkcT7-5mYJw.recvd-canary-1","to_email":"Sara@example.org","status":"processed"}"#;
+        let message =
+            r#"{"msg_id":"4FJexAkcT7-5mYJw.recvd-canary-1","to_email":"Sara@example.org","status":"processed"}"#;
         let taken = Found::Taken { provider_id: Some("4FJexAkcT7-5mYJw".to_owned()) };
         for (body, to, found) in [
             (format!(r#"{{"messages":[{message}]}}"#), "sara@example.org", taken),

@@ -192,7 +192,13 @@ mod tests {
     #[test]
     fn errors_are_told_apart_by_name() {
         for (status, name, words, kind, code) in [
-            (429, "TooManyRequestsException", "Maximum sending rate exceeded.", Throttled { after_ms: None }, "rate_limited"),
+            (
+                429,
+                "TooManyRequestsException",
+                "Maximum sending rate exceeded.",
+                Throttled { after_ms: None },
+                "rate_limited",
+            ),
             (429, "TooManyRequestsException", "Daily message quota exceeded.", QUOTA_PAUSE, "ses_quota_used_up"),
             (400, "Throttling", "Rate exceeded", Throttled { after_ms: None }, "rate_limited"),
             (400, "LimitExceededException", "", QUOTA_PAUSE, "ses_quota_used_up"),
@@ -207,7 +213,13 @@ mod tests {
             (403, "UnrecognizedClientException", "", Unauthorized, "ses_key_refused"),
             (403, "InvalidClientTokenId", "", Unauthorized, "ses_key_refused"),
             (403, "SignatureDoesNotMatch", "The request signature we calculated", Unauthorized, "ses_key_refused"),
-            (403, "InvalidSignatureException", "Signature expired: 20261120T000000Z is now earlier than", LATER, "ses_clock_off"),
+            (
+                403,
+                "InvalidSignatureException",
+                "Signature expired: 20261120T000000Z is now earlier than",
+                LATER,
+                "ses_clock_off",
+            ),
             (403, "InvalidSignatureException", "Signature not yet current: 20261120T", LATER, "ses_clock_off"),
             (400, "RequestExpired", "", LATER, "ses_clock_off"),
         ] {
@@ -220,7 +232,8 @@ mod tests {
     #[test]
     fn whose_address_is_not_verified_decides() {
         let refused = |identities: &str| {
-            let words = "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1";
+            let words =
+                "Email address is not verified. The following identities failed the check in region EU-CENTRAL-1";
             let failure = refusal("MessageRejected", 400, &format!("{words}: {identities}"));
             (failure.kind, failure.code)
         };

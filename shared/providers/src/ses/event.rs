@@ -257,7 +257,7 @@ mod tests {
         Secrets::from([(SECRET_ACCESS_KEY.to_owned(), Secret::new(text.to_owned()))])
     }
 
-    fn event(event_type: &str, own: Value) -> Value {
+    fn event(event_type: &str, own: &Value) -> Value {
         let delivery = DELIVERY.parse().unwrap();
         let key = ProofKey::of(&secrets("secret")[SECRET_ACCESS_KEY]);
         let tags: BTreeMap<_, _> = tags::written(&crate::testing::tags(&delivery), &key)
@@ -273,7 +273,7 @@ mod tests {
     }
 
     fn kind(event_type: &str, own: Value) -> Result<(FeedbackKind, String, String), Nothing> {
-        let feedback = read(&event(event_type, own))?.feedback;
+        let feedback = read(&event(event_type, &own))?.feedback;
         assert_eq!((feedback.campaign.as_str(), feedback.delivery.to_string().as_str()), ("spring", DELIVERY));
         Ok((feedback.kind, feedback.at.to_rfc3339(), feedback.detail))
     }
@@ -282,21 +282,39 @@ mod tests {
     fn every_kind_of_event_is_understood() {
         use FeedbackKind::{Bounced, Clicked, Complained, Delivered, Opened, SoftBounced, Unsubscribed};
         let (at, sent_at) = ("2026-11-20T10:00:05.000Z", "2026-11-20T10:00:00.000Z");
-        let bounce = |kind: &str, recipients: Value| {
-            json!({"bounce": {"bounceType": kind, "bounceSubType": "General", "bouncedRecipients": recipients, "timestamp": at}})
-        };
+        let bounce = |kind: &str, recipients: Value| json!({"bounce": {"bounceType": kind, "bounceSubType": "General", "bouncedRecipients": recipients, "timestamp": at}});
         let said = json!([{"emailAddress": "sara@example.org", "diagnosticCode": "smtp; 550 5.1.1 no such user"}]);
         for (event_type, own, expected) in [
             ("Bounce", bounce("Permanent", said), (Bounced, at, "smtp; 550 5.1.1 no such user")),
             ("Bounce", bounce("Transient", json!([])), (SoftBounced, at, "Transient General")),
             ("Bounce", bounce("Undetermined", json!([{}])), (SoftBounced, at, "Undetermined General")),
-            ("Complaint", json!({"complaint": {"timestamp": at, "complaintFeedbackType": "abuse"}}), (Complained, at, "abuse")),
+            (
+                "Complaint",
+                json!({"complaint": {"timestamp": at, "complaintFeedbackType": "abuse"}}),
+                (Complained, at, "abuse"),
+            ),
             ("Complaint", json!({"complaint": {"timestamp": at}}), (Complained, at, "")),
-            ("Delivery", json!({"delivery": {"timestamp": at, "smtpResponse": "250 2.6.0 ok"}}), (Delivered, at, "250 2.6.0 ok")),
-            ("Reject", json!({"reject": {"reason": "Bad content"}}), (SoftBounced, sent_at, "rejected by SES: Bad content")),
-            ("DeliveryDelay", json!({"deliveryDelay": {"timestamp": at, "delayType": "MailboxFull"}}), (SoftBounced, at, "MailboxFull")),
+            (
+                "Delivery",
+                json!({"delivery": {"timestamp": at, "smtpResponse": "250 2.6.0 ok"}}),
+                (Delivered, at, "250 2.6.0 ok"),
+            ),
+            (
+                "Reject",
+                json!({"reject": {"reason": "Bad content"}}),
+                (SoftBounced, sent_at, "rejected by SES: Bad content"),
+            ),
+            (
+                "DeliveryDelay",
+                json!({"deliveryDelay": {"timestamp": at, "delayType": "MailboxFull"}}),
+                (SoftBounced, at, "MailboxFull"),
+            ),
             ("Open", json!({"open": {"timestamp": at, "ipAddress": "192.0.2.1"}}), (Opened, at, "")),
-            ("Click", json!({"click": {"timestamp": at, "link": "https://example.com/?token=secret"}}), (Clicked, at, "")),
+            (
+                "Click",
+                json!({"click": {"timestamp": at, "link": "https://example.com/?token=secret"}}),
+                (Clicked, at, ""),
+            ),
             (
                 "Subscription",
                 json!({"subscription": {"timestamp": at, "newTopicPreferences": {"unsubscribeAll": true}}}),
@@ -307,7 +325,9 @@ mod tests {
             assert_eq!(kind(event_type, own), Ok((wanted, at.to_owned(), words.to_owned())), "{event_type}");
         }
         let topics = json!({"subscription": {"timestamp": at, "newTopicPreferences": {"unsubscribeAll": false}}});
-        for (event_type, own) in [("Send", json!({"send": {}})), ("Rendering Failure", json!({})), ("Subscription", topics)] {
+        for (event_type, own) in
+            [("Send", json!({"send": {}})), ("Rendering Failure", json!({})), ("Subscription", topics)]
+        {
             assert_eq!(kind(event_type, own), Err(Nothing::Untold), "{event_type}");
         }
         assert_eq!(kind("Bounce", json!({})), Err(Nothing::Malformed));
@@ -316,7 +336,7 @@ mod tests {
 
     #[test]
     fn what_others_send_is_not_ours() {
-        let open = || event("Open", json!({"open": {"timestamp": "2026-11-20T10:00:05.000Z"}}));
+        let open = || event("Open", &json!({"open": {"timestamp": "2026-11-20T10:00:05.000Z"}}));
         let changed = |at: &str, value: Value| {
             let mut event = open();
             *event.pointer_mut(at).unwrap() = value;
@@ -333,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_claim_is_proven_by_the_secret_it_was_sent_with() {
-        let mut event = event("Open", json!({"open": {"timestamp": "2026-11-20T10:00:05.000Z"}}));
+        let mut event = event("Open", &json!({"open": {"timestamp": "2026-11-20T10:00:05.000Z"}}));
         let claim = read(&event).unwrap();
         assert_eq!((claim.tenant().as_str(), claim.address.as_str()), ("acme", "sara@example.org"));
         assert!(claim.is_proven_by(&secrets("secret")));
@@ -359,11 +379,22 @@ mod tests {
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             "\\PC{0,20}".prop_map(Value::from),
-            prop::sample::select(vec!["Bounce", "Open", "Permanent", "acme", "2026-11-20T10:00:05.000Z"]).prop_map(Value::from),
+            prop::sample::select(vec!["Bounce", "Open", "Permanent", "acme", "2026-11-20T10:00:05.000Z"])
+                .prop_map(Value::from),
         ];
         let names = prop::sample::select(vec![
-            "detail", "eventType", "mail", "tags", "bounce", "open", "timestamp", "destination", "trunkline_tenant",
-            "trunkline_proof", "bounceType", "x",
+            "detail",
+            "eventType",
+            "mail",
+            "tags",
+            "bounce",
+            "open",
+            "timestamp",
+            "destination",
+            "trunkline_tenant",
+            "trunkline_proof",
+            "bounceType",
+            "x",
         ]);
         leaf.prop_recursive(6, 40, 6, move |inner| {
             prop_oneof![
@@ -383,7 +414,7 @@ mod tests {
         /// Somebody who may send through the account chooses everything but the proof.
         #[test]
         fn no_guess_is_a_proof(at in "/detail/(eventType|mail|mail/tags|mail/destination|open)", junk in any_json(), guess in "[0-9a-f]{32}") {
-            let mut forged = event("Open", json!({"open": {"timestamp": "2026-11-20T10:00:05.000Z"}}));
+            let mut forged = event("Open", &json!({"open": {"timestamp": "2026-11-20T10:00:05.000Z"}}));
             *forged.pointer_mut(&at).unwrap() = junk;
             if let Some(proof) = forged.pointer_mut("/detail/mail/tags/trunkline_proof") {
                 *proof = json!([guess]);

@@ -86,9 +86,9 @@ fn is_region(text: &str) -> bool {
     let first = parts.next().is_some_and(|part| part.len() == 2);
     let middle = text.matches('-').count() >= 2;
     let number = text.rsplit('-').next().is_some_and(|part| part.len() == 1 && part.as_bytes()[0].is_ascii_digit());
-    let plain = text.split('-').all(|part| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    });
+    let plain = text
+        .split('-')
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
     first && middle && number && plain
 }
 
@@ -217,7 +217,17 @@ mod tests {
         for region in ["eu-central-1", "us-gov-west-1", "ap-southeast-2", "il-central-1"] {
             assert!(is_region(region), "{region}");
         }
-        for text in ["", "eu", "eu-1", "EU-central-1", "eu-central-1.evil", "eu-central-", "eu--1", "x/y-central-1", "eu-central-12"] {
+        for text in [
+            "",
+            "eu",
+            "eu-1",
+            "EU-central-1",
+            "eu-central-1.evil",
+            "eu-central-",
+            "eu--1",
+            "x/y-central-1",
+            "eu-central-12",
+        ] {
             assert!(!is_region(text), "{text}");
         }
     }

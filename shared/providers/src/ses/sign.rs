@@ -48,7 +48,8 @@ impl Signer {
         let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let headers = content_type.map(|value| (header::CONTENT_TYPE.as_str(), value));
         let body = SignableBody::Bytes(request.body().and_then(Body::as_bytes).unwrap_or_default());
-        let signable = SignableRequest::new(request.method().as_str(), request.url().as_str(), headers.into_iter(), body);
+        let signable =
+            SignableRequest::new(request.method().as_str(), request.url().as_str(), headers.into_iter(), body);
         let signable = signable.map_err(|error| impossible(error.to_string()))?;
         let signed = sign(signable, &params.into()).map_err(|error| impossible(error.to_string()))?;
         let (instructions, _) = signed.into_parts();

@@ -2,9 +2,7 @@
 
 use super::sign::Signer;
 use crate::{
-    Carry as _, Connect as _, Email, Endpoints, Found, Outgoing, ses_event,
-    testing::tags,
-    validate, validate_secrets,
+    Carry as _, Connect as _, Email, Endpoints, Found, Outgoing, ses_event, testing::tags, validate, validate_secrets,
 };
 use domain::{
     channel::Provider,

@@ -1,8 +1,10 @@
-//! Doubles of the e-mail APIs on one port: `SendGrid` below `/sendgrid`, Postmark below `/postmark`.
+//! Doubles of the e-mail APIs on one port: `SendGrid` below `/sendgrid`, Postmark below `/postmark`, Amazon SES below
+//! `/ses`.
 //!
 //! They check method, path, headers, login and the shape of the message, and refuse fields that they do not know, so
-//! that a misspelt one shows. Contracts: "Mail Send" and "Errors" in Twilio's `SendGrid` API reference; "Email API" and
-//! "Overview" at postmarkapp.com/developer/api.
+//! that a misspelt one shows. Contracts: "Mail Send", "Email Activity" and "Errors" in Twilio's `SendGrid` API reference;
+//! "Email API", "Messages API" and "Overview" at postmarkapp.com/developer/api; "`SendEmail`" and "`GetAccount`" in the Amazon
+//! SES API v2 Reference.
 //!
 //! | `SendGrid` key | Postmark token | Answer |
 //! |---|---|---|
@@ -12,12 +14,24 @@
 //! | `SG.blocked...` | `suspended-...` | the test passes; 403 temporary block, or code 413 |
 //! | | `pending-...` | the test passes; code 412 |
 //! | `SG.residency...` | | 451 |
+//! | `SG.activity...` | | accepted, and may search the Email Activity feed; all others are answered 403 there |
 //! | any other | any other | 401 |
 //!
-//! | The sender's local part | `SendGrid` | Postmark |
-//! |---|---|---|
-//! | `unverified` | 403, field `from` | code 400 |
-//! | `unconfirmed` | 403, field `from` | code 401 |
+//! | SES access key id | Answer |
+//! |---|---|
+//! | `AKIAGOOD...` | accepted |
+//! | `AKIASANDBOX...` | recipients that do not begin with `verified` are refused as not verified |
+//! | `AKIAPAUSED...`, `AKIASUSPENDED...` | sending is paused, or the account suspended; the test tells |
+//! | `AKIADENIED...` | 403 `AccessDeniedException` |
+//! | `AKIAQUOTA...` | the test passes; sending answers `LimitExceededException` |
+//! | any other, or a signature that is not right | 403 |
+//!
+//! All of them have the secret access key [`SES_SECRET_ACCESS_KEY`].
+//!
+//! | The sender's local part | `SendGrid` | Postmark | SES |
+//! |---|---|---|---|
+//! | `unverified` | 403, field `from` | code 400 | `MessageRejected` |
+//! | `unconfirmed` | 403, field `from` | code 401 | `MailFromDomainNotVerifiedException` |
 //!
 //! | The recipient's local part begins with | `SendGrid` | Postmark |
 //! |---|---|---|
@@ -30,11 +44,18 @@
 //! | `lost` | accepted, but no answer | the same |
 //! | anything else | accepted | accepted |
 //!
-//! Postmark knows the streams `outbound` and `broadcast`; any other is code 1235.
+//! SES does as Postmark does, but takes messages to `inactive` recipients, and says `BadRequestException` to `invalid` ones.
+//!
+//! Messages that were accepted are found by their delivery, as are `lost` ones; one to a recipient that begins with `late` at
+//! the second search only. Postmark knows the streams `outbound` and `broadcast`; any other is code 1235. SES knows the
+//! configuration set `trunkline`; any other is 404.
 
 mod postmark;
 mod sendgrid;
 mod server;
+mod ses;
+
+pub use ses::{SES_SECRET_ACCESS_KEY, SesEvent};
 
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -63,6 +84,8 @@ pub enum Which {
     Sendgrid,
     /// Postmark.
     Postmark,
+    /// Amazon SES.
+    Ses,
 }
 
 /// One call that a provider would have seen.
@@ -126,6 +149,8 @@ struct State {
     script: Script,
     /// The number of the newest message; message ids never repeat.
     messages: u64,
+    /// How often a search was made for each delivery.
+    searches: BTreeMap<String, u64>,
 }
 
 type Shared = Arc<Mutex<State>>;
@@ -265,6 +290,15 @@ impl State {
         }
         self.messages += 1;
         if is("lost") { Verdict::Lost(self.messages) } else { Verdict::Accepted(Some(self.messages)) }
+    }
+
+    /// The message that was taken for a delivery, where a search sees it. Counts how often each recipient was searched.
+    fn search(&mut self, provider: Which, delivery: &str) -> Option<Call> {
+        let taken = |call: &&Call| call.provider == provider && call.delivery == delivery && call.message_id.is_some();
+        let found = self.record.requests.iter().find(taken)?.clone();
+        let searches = self.searches.entry(delivery.to_owned()).or_default();
+        *searches += 1;
+        (*searches > 1 || !found.recipient.starts_with("late")).then_some(found)
     }
 
     fn note(&mut self, attempt: &Attempt<'_>, outcome: String, message_id: Option<String>) {

@@ -1,6 +1,6 @@
 //! What Postmark accepts, and what it says to the rest.
 
-use super::{is_address, is_json, local_part};
+use super::{Call, is_address, is_json, local_part};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -49,6 +49,34 @@ pub(super) fn token(headers: &HeaderMap) -> Result<Option<u32>, Refused> {
         Some("suspended") => Ok(Some(413)),
         _ => Err(refused()),
     }
+}
+
+/// Checks an outbound message search ("Messages API") and names the delivery that it looks for.
+pub(super) fn search<'a>(headers: &HeaderMap, asked: &'a [(String, String)]) -> Result<&'a str, Refused> {
+    token(headers)?;
+    if !is_json(headers.get(header::ACCEPT).and_then(|value| value.to_str().ok())) {
+        return Err(unprocessable(409, "The HTTP request has the wrong Accept header."));
+    }
+    let value = |name: &str| asked.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let number = |name: &str| value(name).and_then(|value| value.parse::<u32>().ok());
+    if !number("count").is_some_and(|count| (1..=500).contains(&count)) || number("offset").is_none() {
+        return Err(unprocessable(600, "You must provide 'count' and 'offset' values in querystring."));
+    }
+    if asked.len() != 3 {
+        return Err(unprocessable(600, "The double knows count, offset and one field of the metadata."));
+    }
+    value("metadata_delivery").ok_or_else(|| unprocessable(600, "The double searches by metadata_delivery only."))
+}
+
+/// A message as a search shows it.
+pub(super) fn in_search(call: &Call) -> Value {
+    json!({
+        "Tag": "", "MessageID": call.message_id, "MessageStream": call.body["MessageStream"],
+        "To": [{"Email": call.recipient, "Name": null}], "Cc": [], "Bcc": [], "Recipients": [call.recipient],
+        "ReceivedAt": "2026-11-20T12:00:00.0000000Z", "From": call.body["From"], "Subject": call.body["Subject"],
+        "Attachments": [], "Status": "Queued", "TrackOpens": false, "TrackLinks": "None",
+        "Metadata": call.body["Metadata"], "Sandboxed": false
+    })
 }
 
 /// Checks a message together with who sends it.

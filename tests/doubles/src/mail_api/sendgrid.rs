@@ -1,6 +1,6 @@
 //! What `SendGrid` accepts, and what it says to the rest.
 
-use super::{is_address, is_json, local_part};
+use super::{Call, is_address, is_json, local_part};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -53,6 +53,7 @@ pub(super) fn error(status: u16, message: &str, field: Option<&str>) -> Refused 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     Good,
+    WithActivity,
     WithoutScope,
     OutOfCredits,
     Blocked,
@@ -66,6 +67,7 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Key, Refused> {
     let key = text(header::AUTHORIZATION).and_then(|header| header.strip_prefix("Bearer "));
     match key.ok_or_else(|| error(401, "authorization required", None))? {
         key if key.starts_with("SG.good") => Ok(Key::Good),
+        key if key.starts_with("SG.activity") => Ok(Key::WithActivity),
         key if key.starts_with("SG.noscope") => Ok(Key::WithoutScope),
         key if key.starts_with("SG.credits") => Ok(Key::OutOfCredits),
         key if key.starts_with("SG.blocked") => Ok(Key::Blocked),
@@ -76,6 +78,34 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Key, Refused> {
     }
 }
 
+/// Checks a search of the Email Activity feed ("Filter all messages") and names the delivery that it looks for.
+pub(super) fn activity<'a>(headers: &HeaderMap, asked: &'a [(String, String)]) -> Result<&'a str, Refused> {
+    if key(headers)? != Key::WithActivity {
+        return Err(error(403, "access forbidden", None));
+    }
+    let fault = |message: &str, field| error(400, message, Some(field));
+    let value = |name: &str| asked.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    if let Some((unknown, _)) = asked.iter().find(|(name, _)| name != "limit" && name != "query") {
+        return Err(fault("there is no such parameter", unknown));
+    }
+    if !value("limit").and_then(|limit| limit.parse().ok()).is_some_and(|limit: u32| (1..=1_000).contains(&limit)) {
+        return Err(fault("limit must be from 1 to 1000", "limit"));
+    }
+    let query = value("query").and_then(|query| query.strip_prefix("(unique_args['trunkline_delivery']=\""));
+    let delivery = query.and_then(|query| query.strip_suffix("\")"));
+    delivery.filter(|delivery| !delivery.contains('"')).ok_or_else(|| fault("the query cannot be read", "query"))
+}
+
+/// A message as the feed shows it.
+pub(super) fn in_feed(call: &Call) -> Value {
+    let id = call.message_id.as_deref().unwrap_or_default();
+    json!({
+        "from_email": call.body["from"]["email"], "msg_id": format!("{id}.recvd-7c4f-1"), "subject": call.body["subject"],
+        "to_email": call.recipient, "status": "processed", "opens_count": 0, "clicks_count": 0,
+        "last_event_time": "2026-11-20T12:00:00Z"
+    })
+}
+
 /// Checks a message together with who sends it.
 pub(super) fn check(headers: &HeaderMap, body: &Value) -> Result<(), Refused> {
     let key = key(headers)?;
@@ -83,7 +113,7 @@ pub(super) fn check(headers: &HeaderMap, body: &Value) -> Result<(), Refused> {
         return Err(error(415, "Content-Type should be application/json.", None));
     }
     match key {
-        Key::Good => {}
+        Key::Good | Key::WithActivity => {}
         Key::WithoutScope => return Err(error(403, "access forbidden", None)),
         Key::OutOfCredits => return Err(error(401, "Maximum credits exceeded", None)),
         Key::Blocked => {

@@ -1,10 +1,10 @@
 //! The routes of the doubles.
 
-use super::{Attempt, Record, Script, Shared, Verdict, Which, lock, postmark, sendgrid};
+use super::{Attempt, Record, Script, Shared, Verdict, Which, lock, postmark, sendgrid, ses};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, State as Extract},
+    extract::{DefaultBodyLimit, Query, State as Extract},
     http::{HeaderMap, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -20,8 +20,11 @@ pub(super) fn router(state: Shared) -> Router {
     Router::new()
         .route("/sendgrid/v3/mail/send", post(sendgrid_send))
         .route("/sendgrid/v3/scopes", get(sendgrid_scopes))
+        .route("/sendgrid/v3/messages", get(sendgrid_activity))
         .route("/postmark/email", post(postmark_send))
+        .route("/postmark/messages/outbound", get(postmark_search))
         .route("/postmark/server", get(postmark_server))
+        .merge(ses::server::router())
         .route("/_double/requests", get(requests))
         .route("/_double/script", post(script))
         .route("/_double/reset", post(reset))
@@ -36,7 +39,7 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 }
 
 /// Judges and records an attempt, and answers it in the provider's own words.
-async fn settle(
+pub(super) async fn settle(
     state: Shared,
     attempt: Attempt<'_>,
     id: impl Fn(u64) -> String,
@@ -73,7 +76,7 @@ fn refusal((status, body): (StatusCode, Value)) -> Response {
     (status, Json(body)).into_response()
 }
 
-fn with_retry_after(mut response: Response, seconds: Option<u64>) -> Response {
+pub(super) fn with_retry_after(mut response: Response, seconds: Option<u64>) -> Response {
     if let Some(seconds) = seconds {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
@@ -119,6 +122,40 @@ async fn sendgrid_scopes(Extract(state): Extract<Shared>, headers: HeaderMap) ->
         Ok(_) => Json(json!({"scopes": ["mail.send", "sender_verification_eligible"]})).into_response(),
     };
     note_test(&state, Which::Sendgrid, "/v3/scopes", &response);
+    response
+}
+
+async fn sendgrid_activity(
+    Extract(state): Extract<Shared>,
+    headers: HeaderMap,
+    Query(asked): Query<Vec<(String, String)>>,
+) -> Response {
+    let response = match sendgrid::activity(&headers, &asked) {
+        Err(refused) => refusal(refused),
+        Ok(delivery) => {
+            let found = lock(&state).search(Which::Sendgrid, delivery);
+            let messages: Vec<Value> = found.iter().map(sendgrid::in_feed).collect();
+            Json(json!({"messages": messages})).into_response()
+        }
+    };
+    note_test(&state, Which::Sendgrid, "/v3/messages", &response);
+    response
+}
+
+async fn postmark_search(
+    Extract(state): Extract<Shared>,
+    headers: HeaderMap,
+    Query(asked): Query<Vec<(String, String)>>,
+) -> Response {
+    let response = match postmark::search(&headers, &asked) {
+        Err(refused) => refusal(refused),
+        Ok(delivery) => {
+            let found = lock(&state).search(Which::Postmark, delivery);
+            let messages: Vec<Value> = found.iter().map(postmark::in_search).collect();
+            Json(json!({"TotalCount": messages.len(), "Messages": messages})).into_response()
+        }
+    };
+    note_test(&state, Which::Postmark, "/messages/outbound", &response);
     response
 }
 
@@ -175,7 +212,7 @@ async fn postmark_server(Extract(state): Extract<Shared>, headers: HeaderMap) ->
     response
 }
 
-fn note_test(state: &Shared, provider: Which, path: &'static str, response: &Response) {
+pub(super) fn note_test(state: &Shared, provider: Which, path: &'static str, response: &Response) {
     let attempt =
         Attempt { provider, path, recipient: "", delivery: "", refused: None, sandbox: false, body: &Value::Null };
     lock(state).note(&attempt, response.status().as_u16().to_string(), None);

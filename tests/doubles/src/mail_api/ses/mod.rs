@@ -82,9 +82,14 @@ fn check(key: Key, region: &str, body: &Value) -> Result<(), Refused> {
             let from = sender(text(body, "/FromEmailAddress")).unwrap_or_default();
             let to = text(body, "/Destination/ToAddresses/0");
             if local_part(from) == "unconfirmed" {
-                return Err(refused(400, "MailFromDomainNotVerifiedException", "The MAIL FROM domain is not verified."));
+                return Err(refused(
+                    400,
+                    "MailFromDomainNotVerifiedException",
+                    "The MAIL FROM domain is not verified.",
+                ));
             }
-            let mut unverified: Vec<&str> = [from].into_iter().filter(|from| local_part(from) == "unverified").collect();
+            let mut unverified: Vec<&str> =
+                [from].into_iter().filter(|from| local_part(from) == "unverified").collect();
             unverified.extend([to].into_iter().filter(|to| key == Key::Sandbox && !to.starts_with("verified")));
             if unverified.is_empty() {
                 return Ok(());
@@ -141,7 +146,8 @@ fn check_message(body: &Value) -> Result<(), Refused> {
         check_text(part, name)?;
     }
     check_named(simple.get("Headers"), "Headers", HEADERS_MAX, |name, value| {
-        let name_is_fine = (1..=126).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+        let name_is_fine =
+            (1..=126).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
         // SES writes these itself.
         let own = ["from", "to", "cc", "bcc", "subject", "reply-to", "return-path", "content-type"];
         let value_is_fine = value.len() <= 870 && value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
@@ -167,7 +173,12 @@ fn check_text(part: &Value, name: &str) -> Result<(), Refused> {
 }
 
 /// A list of names and values.
-fn check_named(list: Option<&Value>, what: &str, most: usize, fine: impl Fn(&str, &str) -> bool) -> Result<(), Refused> {
+fn check_named(
+    list: Option<&Value>,
+    what: &str,
+    most: usize,
+    fine: impl Fn(&str, &str) -> bool,
+) -> Result<(), Refused> {
     let Some(list) = list else { return Ok(()) };
     let bad = || refused(400, "BadRequestException", format!("{what} must be a list of Name and Value as documented"));
     let list = list.as_array().filter(|list| list.len() <= most).ok_or_else(bad)?;

@@ -109,8 +109,10 @@ async fn tell(Extract(state): Extract<Shared>, Json(wanted): Json<Wanted>) -> Re
 
 fn about(state: &Shared, message_id: &str, what: SesEvent) -> Option<Value> {
     let state = lock(state);
-    let call = state.record.requests.iter().find(|call| {
-        call.provider == Which::Ses && call.message_id.as_deref() == Some(message_id)
-    })?;
+    let call = state
+        .record
+        .requests
+        .iter()
+        .find(|call| call.provider == Which::Ses && call.message_id.as_deref() == Some(message_id))?;
     Some(events::event(call, "eu-central-1", what))
 }

@@ -80,10 +80,14 @@ pub(super) fn check(
         }
     }
     let id = authorization.access_key_id;
-    let secret = secret(id)
-        .ok_or_else(|| ("UnrecognizedClientException", "The security token included in the request is invalid.".into()))?;
+    let secret = secret(id).ok_or_else(|| {
+        ("UnrecognizedClientException", "The security token included in the request is invalid.".into())
+    })?;
     if authorization.service != service || !date.starts_with(authorization.date) {
-        return Err(("InvalidSignatureException", "Credential should be scoped to the correct service and date.".into()));
+        return Err((
+            "InvalidSignatureException",
+            "Credential should be scoped to the correct service and date.".into(),
+        ));
     }
     check_date(date, now)?;
     let expected = signature(request, &authorization, date, secret).ok_or_else(|| incomplete("headers that exist"))?;
@@ -96,7 +100,8 @@ pub(super) fn check(
 }
 
 fn check_date(date: &str, now: SystemTime) -> Result<(), Refused> {
-    let malformed = || ("IncompleteSignatureException", format!("Date must be in ISO-8601 'basic format'. Got '{date}'."));
+    let malformed =
+        || ("IncompleteSignatureException", format!("Date must be in ISO-8601 'basic format'. Got '{date}'."));
     let moment = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", date).map_err(|_| malformed())?;
     let moment = moment.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| malformed())?.timestamp();
     let now = jiff::Timestamp::try_from(now).map_err(|_| malformed())?;
@@ -105,7 +110,10 @@ fn check_date(date: &str, now: SystemTime) -> Result<(), Refused> {
         return Err(("InvalidSignatureException", format!("Signature expired: {date} is now earlier than {now}")));
     }
     if late_s < -SKEW_MAX_S {
-        return Err(("InvalidSignatureException", format!("Signature not yet current: {date} is still later than {now}")));
+        return Err((
+            "InvalidSignatureException",
+            format!("Signature not yet current: {date} is still later than {now}"),
+        ));
     }
     Ok(())
 }
@@ -114,7 +122,10 @@ fn signature(request: &Signed<'_>, authorization: &Authorization<'_>, date: &str
     let Authorization { date: day, region, service, signed_headers, .. } = authorization;
     let canonical = canonical(request, signed_headers)?;
     let scope = format!("{day}/{region}/{service}/aws4_request");
-    let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{}", hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref()));
+    let to_sign = format!(
+        "{ALGORITHM}\n{date}\n{scope}\n{}",
+        hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
+    );
     let mut key = format!("AWS4{secret}").into_bytes();
     for part in [*day, *region, *service, "aws4_request"] {
         key = mac(&key, part);
@@ -177,8 +188,22 @@ mod tests {
         let date = ("x-amz-date", "20150830T123600Z");
         let form = ("content-type", "application/x-www-form-urlencoded");
         let cases: [Example<'_>; 6] = [
-            ("GET", "/", &[host, date], "", "service", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
-            ("POST", "/", &[host, date], "", "service", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+            (
+                "GET",
+                "/",
+                &[host, date],
+                "",
+                "service",
+                "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+            ),
+            (
+                "POST",
+                "/",
+                &[host, date],
+                "",
+                "service",
+                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+            ),
             (
                 "GET",
                 "/?Param2=value2&Param1=value1",
@@ -206,7 +231,11 @@ mod tests {
             (
                 "GET",
                 "/?Action=ListUsers&Version=2010-05-08",
-                &[("content-type", "application/x-www-form-urlencoded; charset=utf-8"), ("host", "iam.amazonaws.com"), date],
+                &[
+                    ("content-type", "application/x-www-form-urlencoded; charset=utf-8"),
+                    ("host", "iam.amazonaws.com"),
+                    date,
+                ],
                 "",
                 "iam",
                 "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
