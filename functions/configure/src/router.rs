@@ -25,7 +25,7 @@ pub(crate) fn router<P: Place>(hub: Arc<Hub<P>>) -> Router {
         .route("/v1/integrations/{id}/test", post(test::saved::<P>))
         .route("/v1/integrations/{id}/enable", post(enable::enable::<P>))
         .route("/v1/integrations/{id}/disable", post(enable::disable::<P>))
-        .route("/v1/integrations/{id}/secrets", put(secrets::rotate::<P>))
+        .route("/v1/integrations/{id}/secrets", get(secrets::log::<P>).put(secrets::rotate::<P>))
         .route("/v1/integrations/{id}/probe", put(probe::set_interval::<P>))
         .route("/v1/integrations/{id}/health", get(health::figures::<P>))
         .route("/v1/integrations/{id}/health/log", get(health::log::<P>))

@@ -52,6 +52,10 @@ impl Kms for SharedKms {
     async fn open(&self, sealed: &[u8], context: &SealContext) -> Result<zeroize::Zeroizing<Vec<u8>>, VaultError> {
         self.0.open(sealed, context).await
     }
+
+    async fn rewrap(&self, sealed: &[u8], context: &SealContext) -> Result<Vec<u8>, VaultError> {
+        self.0.rewrap(sealed, context).await
+    }
 }
 
 /// The function with everything around it.

@@ -218,7 +218,7 @@ mod tests {
         async fn new() -> Self {
             let store = MemoryStore::default();
             for id in ["acme", "other"] {
-                let tenant = Tenant { id: id.parse().unwrap(), name: id.into(), created_at: START };
+                let tenant = Tenant::new(id.parse().unwrap(), id.into(), START);
                 let audit = AuditEntry {
                     principal: Principal::Operator,
                     action: "tenant.created",

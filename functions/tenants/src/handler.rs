@@ -1,6 +1,7 @@
-//! Tenants: made and listed by the operator. A tenant's first API key is made by `POST /v1/keys` with the operator's
+//! Tenants: made, listed and erased by the operator. A tenant's first API key is made by `POST /v1/keys` with the operator's
 //! credential and the header `X-Trunkline-Tenant`.
 
+use crate::{audit as trail, erase, re_encrypt};
 use api::{
     page::{List, PageQuery},
     problem::{Problem, ProblemKind},
@@ -11,30 +12,53 @@ use axum::{
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{delete, get, post},
 };
-use domain::{audit::AuditEntry, principal::Principal, tenant::Tenant, time::Clock};
+use domain::{
+    audit::AuditEntry,
+    ids::TenantId,
+    principal::Principal,
+    tenant::{Tenant, TenantScope},
+    time::Clock,
+};
 use runtime::{
     caller::Operator,
     http::{Answer, Failed, Json, Query},
     lazy::Lazy,
+    vault::{Kms, Vault},
 };
 use std::sync::Arc;
-use store::{Access, StoreError};
+use store::{Access, Audit, Erasure, Integrations, StoreError};
 
 /// What the handlers work with.
-pub(crate) struct Tenants<S> {
+pub(crate) struct Tenants<S, K> {
     pub(crate) store: Lazy<S>,
+    pub(crate) vault: Vault<K>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// The routes of this function.
-pub(crate) fn router<S: Access + 'static>(tenants: Tenants<S>) -> Router {
-    Router::new().route("/v1/tenants", get(list::<S>).post(create::<S>)).with_state(Arc::new(tenants))
+pub(crate) fn router<S, K>(tenants: Tenants<S, K>) -> Router
+where
+    S: Access + Audit + Erasure + Integrations + 'static,
+    K: Kms + 'static,
+{
+    Router::new()
+        .route("/v1/tenants", get(list::<S, K>).post(create::<S, K>))
+        .route("/v1/tenants/{id}", delete(erase::erase::<S, K>))
+        .route("/v1/tenants/{id}/re-encrypt", post(re_encrypt::re_encrypt::<S, K>))
+        .route("/v1/tenants/{id}/audit", get(trail::list::<S, K>))
+        .route("/v1/tenants/{id}/audit/verify", get(trail::verify::<S, K>))
+        .with_state(Arc::new(tenants))
 }
 
-async fn create<S: Access>(
-    State(tenants): State<Arc<Tenants<S>>>,
+#[expect(clippy::disallowed_methods, reason = "the operator, whom the extractor let in, may do this to any tenant")]
+pub(crate) fn of_operator(id: &TenantId) -> TenantScope {
+    TenantScope::established(id.clone())
+}
+
+async fn create<S: Access, K: Kms>(
+    State(tenants): State<Arc<Tenants<S, K>>>,
     _: Operator,
     Json(wanted): Json<TenantCreate>,
 ) -> Answer<Response> {
@@ -43,7 +67,7 @@ async fn create<S: Access>(
         let message = format!("must be 1 to {NAME_MAX_CHARS} characters");
         return Err(Problem::invalid_field("name", "invalid", message).into());
     }
-    let tenant = Tenant { id: wanted.id, name: name.to_owned(), created_at: tenants.clock.now() };
+    let tenant = Tenant::new(wanted.id, name.to_owned(), tenants.clock.now());
     let audit = AuditEntry {
         principal: Principal::Operator,
         action: "tenant.created",
@@ -55,8 +79,8 @@ async fn create<S: Access>(
     Ok((StatusCode::CREATED, Json(TenantView::from(&tenant))).into_response())
 }
 
-async fn list<S: Access>(
-    State(tenants): State<Arc<Tenants<S>>>,
+async fn list<S: Access, K: Kms>(
+    State(tenants): State<Arc<Tenants<S, K>>>,
     _: Operator,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<List<TenantView>>> {
@@ -67,7 +91,8 @@ async fn list<S: Access>(
 fn exists(error: StoreError) -> Failed {
     match error {
         StoreError::Conflict => {
-            Problem::new(ProblemKind::Conflict, "A tenant with this id exists already. Choose another id.").into()
+            Problem::new(ProblemKind::Conflict, "A tenant with this id exists already, or did. Choose another id.")
+                .into()
         }
         other => other.into(),
     }
@@ -75,20 +100,17 @@ fn exists(error: StoreError) -> Failed {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::stage::Stage;
     use axum::http::Method;
-    use domain::time::ManualClock;
     use runtime::{
         caller::Context,
         http::App,
-        testing::{Answered, START, call, key_of},
+        testing::{Answered, call, key_of},
     };
     use serde_json::{Value, json};
-    use store::memory::MemoryStore;
 
     fn app() -> App {
-        let clock = Arc::new(ManualClock::at(START));
-        App::new(router(Tenants { store: Lazy::ready(MemoryStore::default()), clock }))
+        Stage::new().app
     }
 
     async fn create(app: &App, body: Value) -> Answered {
@@ -105,7 +127,11 @@ mod tests {
         let app = app();
         let made = create(&app, json!({ "id": "acme", "name": " Acme Ltd. " })).await;
         assert_eq!(made.status, 201);
-        assert_eq!(made.body, json!({ "id": "acme", "name": "Acme Ltd.", "created_at": "2025-11-20T12:00:00.000Z" }));
+        let acme = json!({
+            "id": "acme", "name": "Acme Ltd.", "state": "active", "created_at": "2025-11-20T12:00:00.000Z",
+            "erased_at": null,
+        });
+        assert_eq!(made.body, acme);
         let again = create(&app, json!({ "id": "acme", "name": "Other" })).await;
         assert_eq!((again.status, &again.body["code"]), (409, &json!("conflict")));
         create(&app, json!({ "id": "beta", "name": "Beta" })).await;
@@ -143,6 +169,14 @@ mod tests {
         ] {
             let answer = call(&app, &who, Method::POST, "/v1/tenants", json!({ "id": "x", "name": "X" })).await;
             assert_eq!(answer.status, status);
+            for (method, path, body) in [
+                (Method::DELETE, "/v1/tenants/acme?confirm=acme", Value::Null),
+                (Method::POST, "/v1/tenants/acme/re-encrypt", json!({})),
+                (Method::GET, "/v1/tenants/acme/audit", Value::Null),
+                (Method::GET, "/v1/tenants/acme/audit/verify", Value::Null),
+            ] {
+                assert_eq!(call(&app, &who, method, path, body).await.status, status, "{path}");
+            }
         }
     }
 }

@@ -120,6 +120,54 @@ pub struct SecretsPut {
     pub secrets: SecretValues,
 }
 
+/// What is known of an integration's secrets, without any value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SecretsView {
+    /// The fields that are set.
+    pub fields: Vec<SecretFieldView>,
+    /// The versions that are kept, the newest first. A rotation lets go of those that are older than 30 days, but for the
+    /// newest three.
+    pub versions: Vec<SecretVersionView>,
+}
+
+/// One secret field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SecretFieldView {
+    /// Its name.
+    pub name: String,
+    /// What may be shown of it.
+    pub mask: String,
+    /// When its value was given, RFC 3339; `null` where that was not kept yet.
+    pub changed_at: Option<String>,
+}
+
+impl SecretFieldView {
+    /// A field with its mask, and when it was given.
+    #[must_use]
+    pub fn new(name: &str, mask: &str, changed_at: Option<Timestamp>) -> Self {
+        Self { name: name.to_owned(), mask: mask.to_owned(), changed_at: changed_at.map(Timestamp::to_rfc3339) }
+    }
+}
+
+/// One version of the secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SecretVersionView {
+    /// Its number.
+    pub version: u32,
+    /// When it was given, RFC 3339.
+    pub created_at: String,
+    /// Who gave it; `null` where that was not kept yet.
+    pub by: Option<String>,
+    /// The names of the fields that were new in it.
+    pub changed: Vec<String>,
+    /// Whether it is the one that serves.
+    pub serves: bool,
+    /// When the next one took its place, RFC 3339; `null` while it serves.
+    pub served_until: Option<String>,
+    /// When its data key was last encrypted anew, RFC 3339; `null` if it never was.
+    pub re_encrypted_at: Option<String>,
+}
+
 /// How often an integration is probed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

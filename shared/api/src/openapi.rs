@@ -5,9 +5,10 @@
 
 use crate::{
     audit::{AuditVerdict, AuditView},
-    campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest},
+    campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest, SimulationView},
+    dry_run::{DryRunAnswer, DryRunRequest},
     integrations::{
-        HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, ProbePut, SecretsPut, SummaryView,
+        HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, ProbePut, SecretsPut, SecretsView, SummaryView,
         TestAllView, TestView, UsageView,
     },
     keys::{KeyCreate, KeyCreated, KeyView},
@@ -16,6 +17,7 @@ use crate::{
     problem::Problem,
     routes::{Access, ROUTES, Route},
     settings::{SettingsPatch, SettingsView},
+    sign_in::SignInBegun,
     suppressions::{SuppressionCreate, SuppressionView},
     templates::{TemplateBody, TemplateView},
     tenants::{ErasureView, ReEncrypt, ReEncryption, TenantCreate, TenantView},
@@ -53,10 +55,12 @@ fn schemas() -> Map<String, Value> {
     all.add::<IntegrationView>("IntegrationView");
     all.add::<List<IntegrationView>>("IntegrationList");
     all.add::<SecretsPut>("SecretsPut");
+    all.add::<SecretsView>("SecretsView");
     all.add::<ProbePut>("ProbePut");
     all.add::<TestView>("TestView");
     all.add::<List<TestView>>("TestList");
     all.add::<TestAllView>("TestAllView");
+    all.add::<SignInBegun>("SignInBegun");
     all.add::<SummaryView>("SummaryView");
     all.add::<HealthView>("HealthView");
     all.add::<UsageView>("UsageView");
@@ -76,6 +80,9 @@ fn schemas() -> Map<String, Value> {
     all.add::<List<CampaignView>>("CampaignList");
     all.add::<DeliveryView>("DeliveryView");
     all.add::<List<DeliveryView>>("DeliveryList");
+    all.add::<List<SimulationView>>("SimulationList");
+    all.add::<DryRunRequest>("DryRunRequest");
+    all.add::<DryRunAnswer>("DryRunAnswer");
     all.add::<ResendRequest>("ResendRequest");
     all.add::<ResendAnswer>("ResendAnswer");
     all.add::<SuppressionCreate>("SuppressionCreate");
@@ -116,7 +123,7 @@ pub fn document() -> Value {
         "components": {
             "schemas": schemas(),
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, `tk_live_...`."},
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, `tk_live_...`, or the access token of a user whose company has enabled sign-in."},
             },
         },
     })
@@ -139,7 +146,11 @@ fn operation(route: &Route) -> Value {
             "description": "Repeat a request with the same key and body and it is done once.",
         }));
     }
-    let media = if route.path.ends_with("/errors.csv") { "text/csv" } else { "application/json" };
+    let media = match route.path.rsplit('/').next() {
+        Some("errors.csv") => "text/csv",
+        Some("callback") => "text/html",
+        _ => "application/json",
+    };
     let (status, schema) = route.response;
     let mut success = json!({"description": if status == 204 { "Done." } else { "Success." }});
     if status != 204 {

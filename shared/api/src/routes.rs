@@ -50,6 +50,13 @@ const CONFIRM: &[Query] = &[("confirm", "The tenant's id once more.")];
 const WINDOW: &[Query] = &[("hours", "How far back, 1 to 720 hours; 24 unless said otherwise.")];
 const LOG: &[Query] = &[("hours", WINDOW[0].1), ("limit", "At most this many entries, up to 200.")];
 
+const CALLBACK: &[Query] = &[
+    ("state", "What the sign-in began with."),
+    ("code", "The provider's code."),
+    ("error", "Or its error."),
+    ("error_description", "In its words."),
+];
+
 macro_rules! routes {
     ($($function:literal { $($method:ident $path:literal $access:expr, $summary:literal, $request:expr => $status:literal $response:expr, $query:expr;)* })*) => {
         /// Every route, grouped by function.
@@ -83,8 +90,10 @@ routes! {
         PATCH "/v1/integrations/{id}" scope(IntegrationsWrite), "Change an integration; its connection is tested first.", Some("IntegrationPatch") => 200 Some("IntegrationView"), TEST;
         DELETE "/v1/integrations/{id}" scope(IntegrationsWrite), "Delete an integration; what is queued on it is cancelled.", None => 204 None, &[];
         POST "/v1/integrations/{id}/test" scope(IntegrationsTest), "Test the saved connection now.", None => 200 Some("TestView"), &[];
+        POST "/v1/integrations/{id}/dry-run" scope(IntegrationsTest), "Try out all that a phishing simulation needs, without any being scheduled.", Some("DryRunRequest") => 200 Some("DryRunAnswer"), &[];
         POST "/v1/integrations/{id}/enable" scope(IntegrationsWrite), "Let campaigns use it; what was held goes on.", None => 200 Some("IntegrationView"), &[];
         POST "/v1/integrations/{id}/disable" scope(IntegrationsWrite), "Keep campaigns from using it; what is queued is held.", None => 200 Some("IntegrationView"), &[];
+        GET "/v1/integrations/{id}/secrets" scope(IntegrationsRead), "The log of rotations: which fields changed when, by whom; never a value.", None => 200 Some("SecretsView"), &[];
         PUT "/v1/integrations/{id}/secrets" scope(IntegrationsWrite), "Rotate secrets; the old ones serve until the new ones pass.", Some("SecretsPut") => 200 Some("IntegrationView"), &[];
         PUT "/v1/integrations/{id}/probe" scope(IntegrationsWrite), "Set how often it is probed.", Some("ProbePut") => 200 Some("IntegrationView"), &[];
         GET "/v1/integrations/{id}/health" scope(IntegrationsRead), "Uptime, response times, error rate, recent errors.", None => 200 Some("HealthView"), WINDOW;
@@ -100,6 +109,10 @@ routes! {
         GET "/v1/audit" scope(AuditRead), "The audit trail, oldest first.", None => 200 Some("AuditList"), PAGE;
         GET "/v1/audit/verify" scope(AuditRead), "Check that no record of the audit trail was altered or deleted.", None => 200 Some("AuditVerdict"), CHECK;
     }
+    "sign-in" {
+        POST "/v1/integrations/{id}/sign-in-test" scope(IntegrationsTest), "Begin a sign-in as a person would, to see that it works.", None => 200 Some("SignInBegun"), &[];
+        GET "/v1/sign-in/callback" Public, "Where the provider sends a person back to; answers a page for them.", None => 200 None, CALLBACK;
+    }
     "preflight" {
         POST "/v1/preflight" scope(CampaignsPreflight), "Ask whether a campaign may go; every failing reason is told.", Some("PreflightRequest") => 200 Some("PreflightAnswer"), &[];
     }
@@ -112,6 +125,7 @@ routes! {
         GET "/v1/campaigns/{id}/deliveries" scope(CampaignsRead), "List a campaign's deliveries.", None => 200 Some("DeliveryList"), DELIVERIES;
         GET "/v1/campaigns/{id}/deliveries/{delivery_id}" scope(CampaignsRead), "One delivery with all its attempts.", None => 200 Some("DeliveryView"), &[];
         GET "/v1/campaigns/{id}/errors.csv" scope(CampaignsRead), "What failed, as CSV; what does not fit is linked as `rel=\"next\"`.", None => 200 None, ERRORS;
+        GET "/v1/campaigns/{id}/simulations" scope(CampaignsRead), "A campaign's phishing simulations: where each stands, and what its targets did.", None => 200 Some("SimulationList"), PAGE;
         POST "/v1/campaigns/{id}/resend" scope(CampaignsSend), "Queue what failed again; what was sent stays sent.", Some("ResendRequest") => 202 Some("ResendAnswer"), &[];
         POST "/v1/campaigns/{id}/pause" scope(CampaignsSend), "Hold what is not sent yet.", None => 200 Some("CampaignView"), &[];
         POST "/v1/campaigns/{id}/resume" scope(CampaignsSend), "Go on with what was held.", None => 200 Some("CampaignView"), &[];

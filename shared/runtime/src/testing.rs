@@ -103,6 +103,7 @@ fn refused() -> Answered {
 #[derive(Debug, Default)]
 pub struct MemoryKms {
     away: Mutex<bool>,
+    throttled: AtomicU32,
     calls: AtomicU32,
 }
 
@@ -114,6 +115,11 @@ impl MemoryKms {
         *self.away.lock().unwrap_or_else(PoisonError::into_inner) = away;
     }
 
+    /// The next so many calls are throttled.
+    pub fn throttle_next(&self, calls: u32) {
+        self.throttled.store(calls, Ordering::SeqCst);
+    }
+
     /// How often it was called.
     pub fn calls(&self) -> u32 {
         self.calls.load(Ordering::SeqCst)
@@ -122,29 +128,38 @@ impl MemoryKms {
     fn call(&self) -> Result<LessSafeKey, VaultError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         if *self.away.lock().unwrap_or_else(PoisonError::into_inner) {
-            return Err(VaultError::Unavailable("throttled".into()));
+            return Err(VaultError::Unavailable("away".into()));
         }
+        let throttled = |left: u32| left.checked_sub(1);
+        if self.throttled.fetch_update(Ordering::SeqCst, Ordering::SeqCst, throttled).is_ok() {
+            return Err(VaultError::Unavailable("ThrottlingException".into()));
+        }
+        Self::master()
+    }
+
+    fn master() -> Result<LessSafeKey, VaultError> {
         let key = UnboundKey::new(&AES_256_GCM, &MASTER_KEY).map_err(|_| VaultError::Unreadable("master key"))?;
         Ok(LessSafeKey::new(key))
+    }
+
+    fn wrap(plain: &[u8], context: &SealContext) -> Result<Vec<u8>, VaultError> {
+        let nonce = crate::entropy::bytes::<NONCE_LEN>().map_err(|_| VaultError::Unreadable("entropy"))?;
+        let mut sealed = plain.to_vec();
+        let aad = Aad::from(format!("{:?}", context.parts()));
+        Self::master()?
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
+            .map_err(|_| VaultError::Unreadable("master key"))?;
+        Ok([&nonce[..], &sealed].concat())
     }
 }
 
 impl Kms for MemoryKms {
     async fn data_key(&self, context: &SealContext) -> Result<DataKey, VaultError> {
-        let master = self.call()?;
-        let random = || crate::entropy::bytes::<32>().map_err(|_| VaultError::Unreadable("entropy"));
-        let plain = Zeroizing::new(random()?.to_vec());
-        let mut nonce = [0; NONCE_LEN];
-        nonce.copy_from_slice(&random()?[..NONCE_LEN]);
-        let mut sealed = plain.to_vec();
-        master
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(format!("{:?}", context.parts())),
-                &mut sealed,
-            )
-            .map_err(|_| VaultError::Unreadable("master key"))?;
-        Ok(DataKey { plain, sealed: [&nonce[..], &sealed].concat() })
+        self.call()?;
+        let plain = crate::entropy::bytes::<32>().map_err(|_| VaultError::Unreadable("entropy"))?;
+        let plain = Zeroizing::new(plain.to_vec());
+        let sealed = Self::wrap(&plain, context)?;
+        Ok(DataKey { plain, sealed })
     }
 
     async fn open(&self, sealed: &[u8], context: &SealContext) -> Result<Zeroizing<Vec<u8>>, VaultError> {
@@ -159,6 +174,11 @@ impl Kms for MemoryKms {
             .len();
         key.truncate(length);
         Ok(key)
+    }
+
+    async fn rewrap(&self, sealed: &[u8], context: &SealContext) -> Result<Vec<u8>, VaultError> {
+        let plain = self.open(sealed, context).await?;
+        Self::wrap(&plain, context)
     }
 }
 

@@ -90,6 +90,14 @@ pub trait Kms: Send + Sync {
         sealed: &[u8],
         context: &SealContext,
     ) -> impl Future<Output = Result<Zeroizing<Vec<u8>>, VaultError>> + Send;
+
+    /// Encrypts a data key anew, under what the deployment's key is today, without it ever being seen outside of the key
+    /// service. It stays bound to the same context.
+    fn rewrap(
+        &self,
+        sealed: &[u8],
+        context: &SealContext,
+    ) -> impl Future<Output = Result<Vec<u8>, VaultError>> + Send;
 }
 
 /// Seals and opens the secrets of integrations.
@@ -135,6 +143,9 @@ impl<K: Kms> Vault<K> {
             data_key: STANDARD.encode(data_key.sealed),
             ciphertext: STANDARD.encode(ciphertext),
             created_at: self.clock.now(),
+            by: None,
+            fields: BTreeMap::new(),
+            re_encrypted_at: None,
         })
     }
 
@@ -149,6 +160,19 @@ impl<K: Kms> Vault<K> {
         let context = context(scope, integration, version);
         let slot = self.slot(&context, sealed);
         slot.get_or_try_init(|| self.open_uncached(&context, sealed)).await.cloned()
+    }
+
+    /// The data key of a sealed version, encrypted anew; what it opens stays as it is.
+    pub async fn rewrap(
+        &self,
+        scope: &TenantScope,
+        integration: &IntegrationId,
+        version: u32,
+        sealed: &SealedSecret,
+    ) -> Result<String, VaultError> {
+        let old = STANDARD.decode(&sealed.data_key).map_err(|_| VaultError::Unreadable("not base 64"))?;
+        let new = self.kms.rewrap(&old, &context(scope, integration, version)).await?;
+        Ok(STANDARD.encode(new))
     }
 
     /// Forgets what is cached of an integration, e.g. after its provider refused the credentials.
@@ -298,6 +322,10 @@ mod tests {
         async fn open(&self, _: &[u8], _: &SealContext) -> Result<Zeroizing<Vec<u8>>, VaultError> {
             Ok(Zeroizing::new(vec![9; 32]))
         }
+
+        async fn rewrap(&self, sealed: &[u8], _: &SealContext) -> Result<Vec<u8>, VaultError> {
+            Ok(sealed.to_vec())
+        }
     }
 
     #[tokio::test]
@@ -338,6 +366,20 @@ mod tests {
         assert!(matches!(fixture.open(&sealed).await, Err(VaultError::Unavailable(_))));
         fixture.vault.kms.set_away(false);
         assert_eq!(fixture.open(&sealed).await.unwrap(), "p");
+    }
+
+    #[tokio::test]
+    async fn an_encrypted_key_is_encrypted_anew_for_the_same_place_only_and_opens_as_before() {
+        let fixture = Fixture::new();
+        let sealed = fixture.seal("p").await;
+        let rewrap = async |version| fixture.vault.rewrap(&fixture.acme, &fixture.integration, version, &sealed).await;
+        let data_key = rewrap(1).await.unwrap();
+        assert_ne!(data_key, sealed.data_key);
+        let renewed = SealedSecret { data_key, ..sealed.clone() };
+        assert_eq!(fixture.open(&renewed).await.unwrap(), "p");
+        assert!(matches!(rewrap(2).await, Err(VaultError::Unreadable(_))));
+        fixture.vault.kms.set_away(true);
+        assert!(matches!(rewrap(1).await, Err(VaultError::Unavailable(_))));
     }
 
     #[tokio::test]

@@ -54,7 +54,7 @@ async fn apply<P: Place>(
     if let Some((draft, old)) = &touched {
         let (fields, secrets) = (changed_fields(&stored.config, &draft.config), draft.changed_secrets(old));
         if !(fields.is_empty() && secrets.is_empty()) {
-            tested = trial::passed(hub, draft, wish).await?;
+            tested = trial::passed(hub, draft, wish.for_use(stored.provider, stored.enabled)).await?;
             next.config = draft.config.clone();
             // Settings that were not tested have no newest test, and a campaign waits for one.
             next.last_test.clone_from(&tested);
@@ -63,7 +63,8 @@ async fn apply<P: Place>(
             // The old version stays stored: a sender that read the old revision a moment ago still opens it.
             next.secret_version += 1;
             next.masks = draft.masks();
-            secret = Some(saved::sealed(hub, &caller.scope, &next, draft).await?);
+            let is_new = |name: &str| secrets.iter().any(|it| it.strip_prefix("secrets.") == Some(name));
+            secret = Some(saved::sealed(hub, &caller.scope, &next, draft, stored.secret_version, is_new).await?);
         }
         changed.extend(fields);
         changed.extend(secrets);

@@ -45,14 +45,27 @@ pub(super) fn away(integration: &Integration, failure: &Failure) -> Problem {
     Problem::new(ProblemKind::Unavailable, detail).retry_after(1)
 }
 
-/// The draft's secrets, sealed as the version that `integration` names.
+/// The draft's secrets, sealed as the version that `integration` names. Beside them stands who gave it, and of each field
+/// since when it is what it is: `before` is the version that served until now, `is_new` says which fields differ from it.
 pub(super) async fn sealed<P: Place>(
     hub: &Hub<P>,
     scope: &TenantScope,
     integration: &Integration,
     draft: &Draft,
+    before: u32,
+    is_new: impl Fn(&str) -> bool + Send,
 ) -> Answer<SealedSecret> {
-    Ok(hub.vault.seal(scope, &integration.id, integration.secret_version, &draft.secrets).await?)
+    let known = match before {
+        0 => None,
+        version => hub.store.secret(scope, &integration.id, version).await?,
+    };
+    let known = known.map(|known| known.fields).unwrap_or_default();
+    let mut sealed = hub.vault.seal(scope, &integration.id, integration.secret_version, &draft.secrets).await?;
+    let given = |name: &String| if is_new(name) { Some(sealed.created_at) } else { known.get(name).copied() };
+    // Of a field from before this was kept, nobody knows.
+    sealed.fields = draft.secrets.keys().filter_map(|name| Some((name.clone(), given(name)?))).collect();
+    sealed.by = Some(integration.updated_by.clone());
+    Ok(sealed)
 }
 
 /// What was done, for the audit trail.

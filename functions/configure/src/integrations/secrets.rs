@@ -1,4 +1,5 @@
-//! Rotating secrets: the new ones are tested first, and until they pass the old ones serve.
+//! Rotating secrets: the new ones are tested first, and until they pass the old ones serve. And what is known of them:
+//! when each field was last given, and the versions that are kept.
 
 use super::{
     draft::Draft,
@@ -8,11 +9,13 @@ use super::{
 use crate::{
     faults::Faults,
     hub::{Hub, Place},
-    may::{May, Write},
+    may::{May, Read, Write},
 };
-use api::integrations::{IntegrationView, SecretValues, SecretsPut};
+use api::integrations::{
+    IntegrationView, SecretFieldView, SecretValues, SecretVersionView, SecretsPut, SecretsView,
+};
 use axum::extract::State;
-use domain::{ids::IntegrationId, integration::Integration, principal::Caller};
+use domain::{ids::IntegrationId, integration::Integration, principal::Caller, time::Timestamp};
 use runtime::http::{Answer, Json, Path};
 use std::sync::Arc;
 use store::Integrations;
@@ -31,6 +34,36 @@ pub(crate) async fn rotate<P: Place>(
     Ok(Json(rotated?.into()))
 }
 
+/// The log of rotations. Names and times only: nothing here could be a value.
+pub(crate) async fn log<P: Place>(
+    State(hub): State<Arc<Hub<P>>>,
+    caller: May<Read>,
+    Path(id): Path<IntegrationId>,
+) -> Answer<Json<SecretsView>> {
+    let integration = saved::find(&hub, &caller.scope, &id).await?;
+    let kept = hub.store.secrets(&caller.scope, &id).await?;
+    let known = kept.iter().find(|(version, _)| *version == integration.secret_version);
+    let given = |name: &str| known.and_then(|(_, sealed)| sealed.fields.get(name).copied());
+    let fields = integration.masks.iter().map(|(name, mask)| SecretFieldView::new(name, mask, given(name)));
+    let mut until = None;
+    let mut versions = Vec::with_capacity(kept.len());
+    for (version, sealed) in &kept {
+        let is_new = |(name, at): (&String, &Timestamp)| (*at == sealed.created_at).then(|| name.clone());
+        versions.push(SecretVersionView {
+            version: *version,
+            created_at: sealed.created_at.to_rfc3339(),
+            by: sealed.by.as_ref().map(ToString::to_string),
+            changed: sealed.fields.iter().filter_map(is_new).collect(),
+            serves: *version == integration.secret_version,
+            served_until: until.map(Timestamp::to_rfc3339),
+            re_encrypted_at: sealed.re_encrypted_at.map(Timestamp::to_rfc3339),
+        });
+        // A version serves until the next one does.
+        until = Some(sealed.created_at);
+    }
+    Ok(Json(SecretsView { fields: fields.collect(), versions }))
+}
+
 async fn apply<P: Place>(hub: &Hub<P>, caller: &Caller, id: &IntegrationId, new: &SecretValues) -> Answer<Integration> {
     let stored = saved::find(hub, &caller.scope, id).await?;
     let draft = draft(hub, caller, &stored, new).await?;
@@ -41,7 +74,8 @@ async fn apply<P: Place>(hub: &Hub<P>, caller: &Caller, id: &IntegrationId, new:
         last_test: tested.clone(),
         ..saved::next_revision(hub, caller, &stored)
     };
-    let secret = saved::sealed(hub, &caller.scope, &next, &draft).await?;
+    let is_new = |name: &str| new.contains_key(name);
+    let secret = saved::sealed(hub, &caller.scope, &next, &draft, stored.secret_version, is_new).await?;
     let names: Vec<&str> = new.keys().map(String::as_str).collect();
     let audit = saved::entry(caller, "integration.secrets_rotated", &next, names.join(", "));
     hub.store.save_integration(&caller.scope, &next, Some(&secret), false, &audit).await?;
@@ -65,6 +99,7 @@ async fn draft<P: Place>(hub: &Hub<P>, caller: &Caller, stored: &Integration, ne
 #[cfg(test)]
 mod tests {
     use crate::stage::{MailServer, Stage, TOKEN, acme, with};
+    use domain::time::MINUTE_MS;
     use serde_json::json;
     use store::{Integrations, StoreError};
 
@@ -124,6 +159,65 @@ mod tests {
             assert_eq!((answer.status, &answer.body["errors"][0]["field"]), (422, &json!(field)));
         }
         assert_eq!(stage.stored().await[0].rev, 1);
+    }
+
+    #[tokio::test]
+    async fn the_log_tells_who_gave_which_field_when_and_what_served_until_when() {
+        let (stage, mail) = (Stage::new().await, MailServer::start().await);
+        let path = stage.post("/v1/integrations?test=false", mail.body()).await.headers["location"].clone();
+        let put = |password: &str| json!({"secrets": {"password": password}});
+        for password in [crate::stage::PASSWORD, "wrong", crate::stage::PASSWORD] {
+            stage.clock.advance_ms(MINUTE_MS);
+            stage.put(&format!("{path}/secrets"), put(password)).await;
+        }
+        let log = stage.get(&format!("{path}/secrets")).await;
+        assert_eq!(log.status, 200);
+        let by = log.body["versions"][0]["by"].as_str().unwrap();
+        assert!(by.starts_with("api_key:key_"), "{by}");
+        let version = |version: u32, minute: u32, until: Option<u32>| {
+            let at = |minute: u32| format!("2025-11-20T12:{minute:02}:00.000Z");
+            json!({
+                "version": version, "created_at": at(minute), "by": by, "changed": ["password"],
+                "serves": until.is_none(), "served_until": until.map(at), "re_encrypted_at": null,
+            })
+        };
+        // The one in the second minute did not pass its test.
+        let versions = json!([version(3, 3, None), version(2, 1, Some(3)), version(1, 0, Some(1))]);
+        assert_eq!(log.body["versions"], versions);
+        let field = &log.body["fields"][0];
+        assert_eq!((&field["name"], &field["changed_at"]), (&json!("password"), &json!("2025-11-20T12:03:00.000Z")));
+        assert_eq!(field["mask"], stage.get(&path).await.body["secrets"]["password"]);
+        assert!(!log.body.to_string().contains(crate::stage::PASSWORD));
+    }
+
+    #[tokio::test]
+    async fn a_change_of_one_field_leaves_the_time_of_the_others() {
+        let stage = Stage::new().await;
+        let path = stage.slack_integration().await;
+        let url = stage.slack.webhook_url("B0CREW");
+        stage.clock.advance_ms(MINUTE_MS);
+        let mode = json!({"config": {"mode": "incoming_webhook"}, "secrets": {"webhook_url": url}});
+        assert_eq!(stage.patch(&path, mode).await.status, 200);
+        let log = stage.get(&format!("{path}/secrets")).await.body;
+        assert_eq!(log["versions"][0]["changed"], json!(["webhook_url"]));
+        assert_eq!(log["fields"].as_array().unwrap().len(), 1, "the token went with its mode");
+        assert_eq!(log["fields"][0]["changed_at"], "2025-11-20T12:01:00.000Z");
+    }
+
+    #[tokio::test]
+    async fn of_a_version_from_before_there_was_a_log_only_its_time_is_known() {
+        let stage = Stage::new().await;
+        let path = stage.slack_integration().await;
+        let mut stored = stage.stored().await.remove(0);
+        let old = stage.store.secret(&acme(), &stored.id, 1).await.unwrap().unwrap();
+        let old = store::SealedSecret { by: None, fields: std::collections::BTreeMap::new(), ..old };
+        stored.rev += 1;
+        let audit = super::saved::entry(&crate::stage::caller(), "integration.updated", &stored, String::new());
+        stage.store.save_integration(&acme(), &stored, Some(&old), false, &audit).await.unwrap();
+        let log = stage.get(&format!("{path}/secrets")).await.body;
+        let version = &log["versions"][0];
+        assert_eq!((&version["by"], &version["changed"], &version["serves"]), (&json!(null), &json!([]), &json!(true)));
+        assert_eq!(log["fields"][0]["changed_at"], json!(null));
     }
 
     #[tokio::test]

@@ -133,8 +133,8 @@ impl Erasure for DynamoStore {
             partitions.collect()
         };
         let mut count = self.erase_each(campaigns, of_campaign, limit).await?;
-        let integrations = Query::of(keys::config(scope), "pk = :pk AND begins_with(sk, :kind)")
-            .value(":kind", text(keys::ERASED));
+        let integrations =
+            Query::of(keys::config(scope), "pk = :pk AND begins_with(sk, :kind)").value(":kind", text(keys::ERASED));
         let of_integration = |sk: &str| {
             let id: Option<IntegrationId> = sk.strip_prefix(keys::ERASED).and_then(|id| id.parse().ok());
             let partitions = id.iter().flat_map(|id| {

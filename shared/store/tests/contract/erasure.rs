@@ -76,7 +76,8 @@ async fn seen(store: &impl Store, scope: &TenantScope) -> String {
     let campaigns = store.campaigns(scope, None, 10).await.unwrap().items;
     let (keys, settings) = (store.keys(scope).await.unwrap(), store.settings(scope).await.unwrap());
     let due = store.due(NOON.plus_ms(10_000_000), 1_000).await.unwrap();
-    let due: Vec<_> = due.into_iter().map(|due| format!("{due:?}")).filter(|due| due.contains(&format!("{scope:?}"))).collect();
+    let due: Vec<_> =
+        due.into_iter().map(|due| format!("{due:?}")).filter(|due| due.contains(&format!("{scope:?}"))).collect();
     format!("{integrations:?} {health:?} {bundles:?} {campaigns:?} {keys:?} {settings:?} {due:?}")
 }
 
