@@ -5,6 +5,8 @@ use api::campaigns::RecipientBody;
 use domain::{channel::Channel, template::Locale};
 use std::collections::BTreeMap;
 
+/// Recipients that a request names where each has an address of their own.
+const MANY: usize = 50;
 /// Every so manieth recipient meets a provider that fails at first: 1 %.
 const BAD_MOMENT_EVERY: u32 = 100;
 
@@ -14,6 +16,8 @@ pub(super) struct Way {
     pub(super) name: &'static str,
     pub(super) channel: Channel,
     pub(super) template: &'static str,
+    /// Recipients that one request names: an address may stand in it only once.
+    pub(super) a_request: usize,
     address: fn(number: u32, bad_moment: bool) -> String,
 }
 
@@ -21,24 +25,28 @@ pub(super) const SMTP: Way = Way {
     name: "e-mail by SMTP",
     channel: Channel::Email,
     template: "trunkline.email.invitation",
+    a_request: MANY,
     address: |number, bad| format!("{}-{number}@smtp.acme.example", if bad { "later-451" } else { "reader" }),
 };
 pub(super) const API: Way = Way {
     name: "e-mail by an API",
     channel: Channel::Email,
     template: "trunkline.email.invitation",
+    a_request: MANY,
     address: |number, bad| format!("{}-{number}@api.acme.example", if bad { "flaky" } else { "reader" }),
 };
 pub(super) const SLACK: Way = Way {
     name: "Slack",
     channel: Channel::Slack,
     template: "trunkline.slack.invitation",
+    a_request: MANY,
     address: |number, bad| format!("U{number:010}{}", if bad { "FLAKY" } else { "" }),
 };
 pub(super) const TEAMS: Way = Way {
     name: "Teams",
     channel: Channel::Teams,
     template: "trunkline.teams.invitation",
+    a_request: 1,
     // A workflow posts to one place; the double's bad moments come by its own count.
     address: |_, _| "default".to_owned(),
 };

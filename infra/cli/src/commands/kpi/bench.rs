@@ -28,8 +28,6 @@ use trunkline::{
 
 /// Tests and preflights of each way.
 const QUESTIONS: usize = 25;
-/// Recipients that a preflight is asked about, and that one request names.
-const RECIPIENTS: usize = 50;
 const ENDED_WITHIN: Duration = Duration::from_mins(5);
 /// How often the bus is looked at: what a time measured on it may be too long by.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -103,9 +101,10 @@ impl Bench {
                     campaign_id: format!("kpi-preflight-{number}").parse()?,
                     channel: way.channel,
                     integration_id: Some(id.clone()),
-                    recipients: recipients.iter().take(RECIPIENTS).cloned().collect(),
+                    recipients: recipients.iter().take(way.a_request).cloned().collect(),
                     message: None,
                     template: Some(template(*way)?),
+                    simulation: None,
                     sandbox: false,
                 };
                 let answer = asked.time(self.client.preflight(&question)).await?;
@@ -120,12 +119,13 @@ impl Bench {
         let mut arrivals = Arrivals::at(&self.stack.events_log);
         let requests = async {
             for (number, (way, id, recipients)) in self.ways.iter().enumerate() {
-                for (part, recipients) in recipients.chunks(RECIPIENTS).enumerate() {
+                for (part, recipients) in recipients.chunks(way.a_request).enumerate() {
                     let request = SendRequest {
                         channel: way.channel,
                         integration_id: Some(id.clone()),
                         message: None,
                         template: Some(template(*way)?),
+                        simulation: None,
                         recipients: recipients.to_vec(),
                         sandbox: false,
                     };
