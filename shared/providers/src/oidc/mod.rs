@@ -80,3 +80,6 @@ async fn execute(guard: &Guard, mut request: Request) -> Result<Answered, Failur
     })?;
     Ok(Answered { status, after_ms, body })
 }
+
+#[cfg(test)]
+mod tests;
