@@ -29,10 +29,13 @@ mod reads_the_contract;
 mod rotates_secrets;
 mod runs_a_stack;
 mod sends_a_campaign;
+mod simulates_phishing;
+mod sends_by_ses;
 mod stops_and_goes_on;
 mod types_wrong;
 
 // What happens meanwhile.
+mod asks_before_sending_again;
 mod crashes;
 mod duplicates;
 mod keeps_secrets;

@@ -17,10 +17,12 @@ const ANSWERS: &[(&str, &str, Option<&str>)] = &[
     ("send-email", "/batchItemFailures", Some("[]")),
     ("send-slack", "/batchItemFailures", Some("[]")),
     ("send-teams", "/batchItemFailures", Some("[]")),
+    ("send-m365", "/batchItemFailures", Some("[]")),
     ("publish", "/batchItemFailures", Some("[]")),
     ("track-ses", "", Some("\"dropped\"")),
     ("probe", "/queued", None),
     ("sweep", "", None),
+    ("track-m365", "/looked", None),
 ];
 
 #[tokio::test]
@@ -49,7 +51,7 @@ async fn every_function_answers_its_sample() {
 async fn every_queue_hides_a_message_for_six_times_its_functions_limit() {
     let aws = Emulator::of(Stack::shared());
     for (queue, function) in
-        [("EmailQueueUrl", "send-email"), ("SlackQueueUrl", "send-slack"), ("TeamsQueueUrl", "send-teams"), ("ProbeQueueUrl", "probe")]
+        [("EmailQueueUrl", "send-email"), ("SlackQueueUrl", "send-slack"), ("TeamsQueueUrl", "send-teams"), ("M365QueueUrl", "send-m365"), ("ProbeQueueUrl", "probe")]
     {
         let (hidden_s, limit_s) = (aws.hides_for_s(queue).await, aws.limit_s(function).await);
         assert!(

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// The routes of this function.
 pub(crate) fn router<P: Place>(hub: Arc<Hub<P>>) -> Router {
-    use integrations::{change, create, delete, enable, health, probe, read, secrets, summary, test, usage};
+    use integrations::{change, create, delete, dry_run, enable, health, probe, read, secrets, summary, test, usage};
     Router::new()
         .route("/v1/openapi.json", get(openapi::document))
         .route("/v1/catalog", get(catalog::list))
@@ -23,6 +23,7 @@ pub(crate) fn router<P: Place>(hub: Arc<Hub<P>>) -> Router {
         .route("/v1/integrations/summary", get(summary::summary::<P>))
         .route("/v1/integrations/{id}", get(read::one::<P>).patch(change::change::<P>).delete(delete::delete::<P>))
         .route("/v1/integrations/{id}/test", post(test::saved::<P>))
+        .route("/v1/integrations/{id}/dry-run", post(dry_run::dry_run::<P>))
         .route("/v1/integrations/{id}/enable", post(enable::enable::<P>))
         .route("/v1/integrations/{id}/disable", post(enable::disable::<P>))
         .route("/v1/integrations/{id}/secrets", get(secrets::log::<P>).put(secrets::rotate::<P>))
@@ -102,6 +103,7 @@ mod tests {
                 Some("SecretsPut") => json!({"secrets": {"bot_token": "xoxb-good-other"}}),
                 Some("ProbePut") => json!({"interval_minutes": 60}),
                 Some("TemplateBody") => template.clone(),
+                Some("DryRunRequest") => json!({"recipients": ["sara@example.com"]}),
                 _ => Value::Null,
             };
             let answer = ask(&stage, &stranger, route, &path, body).await;

@@ -16,7 +16,10 @@ use domain::{
     tenant::TenantScope,
     time::ManualClock,
 };
-use doubles::slack::{Options, SlackDouble};
+use doubles::{
+    graph::GraphDouble,
+    slack::{Options, SlackDouble},
+};
 use guard::{Egress, Guard};
 use providers::Endpoints;
 use runtime::{
@@ -78,13 +81,23 @@ pub(crate) const CANARY: &str = "CANARY";
 
 impl Stage {
     pub(crate) async fn new() -> Self {
+        Self::with(Endpoints::default()).await
+    }
+
+    /// The same, with Microsoft where the double is.
+    pub(crate) async fn with_graph(graph: &GraphDouble) -> Self {
+        let (graph_api, login) = (graph.graph_url(), graph.login_url());
+        Self::with(Endpoints { graph_api, login, ..Endpoints::default() }).await
+    }
+
+    async fn with(endpoints: Endpoints) -> Self {
         let slack = SlackDouble::start(Options::default()).await.unwrap();
         let clock = Arc::new(ManualClock::at(START));
         let store = Lazy::ready(MemoryStore::default());
         let (kms, queues) = (SharedKms::default(), Arc::new(MemoryQueues::default()));
         let vault = Arc::new(Vault::new(kms.clone(), clock.clone()));
         let guard = Arc::new(Guard::new(Egress::parse("127.0.0.1/32:*").unwrap()));
-        let endpoints = Endpoints { slack_api: slack.api_url(), ..Endpoints::default() };
+        let endpoints = Endpoints { slack_api: slack.api_url(), ..endpoints };
         let hub: Hub<Test> = Hub {
             connections: Connections::new(store.clone(), vault.clone(), guard.clone(), endpoints, clock.clone()),
             store: store.clone(),

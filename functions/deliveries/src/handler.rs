@@ -37,6 +37,7 @@ where
         .route("/v1/campaigns/{id}/deliveries", get(deliveries::list::list::<S, Q>))
         .route("/v1/campaigns/{id}/deliveries/{delivery_id}", get(deliveries::read::read::<S, Q>))
         .route("/v1/campaigns/{id}/errors.csv", get(deliveries::errors_csv::errors_csv::<S, Q>))
+        .route("/v1/campaigns/{id}/simulations", get(campaigns::simulations::list::<S, Q>))
         .route("/v1/campaigns/{id}/resend", post(resend::resend::<S, Q>))
         .route("/v1/campaigns/{id}/pause", post(switch::pause::<S, Q>))
         .route("/v1/campaigns/{id}/resume", post(switch::resume::<S, Q>))
@@ -75,7 +76,7 @@ mod tests {
             assert_eq!(answer.status, 401, "{method} {path}");
             count += 1;
         }
-        assert_eq!(count, 9);
+        assert_eq!(count, 10);
     }
 
     #[tokio::test]

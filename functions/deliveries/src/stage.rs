@@ -48,7 +48,7 @@ pub(crate) struct Stage {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test is the authority over its own tenant")]
-fn scope_of(tenant: &str) -> TenantScope {
+pub(crate) fn scope_of(tenant: &str) -> TenantScope {
     TenantScope::established(tenant.parse().unwrap())
 }
 

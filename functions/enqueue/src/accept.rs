@@ -5,7 +5,7 @@ use api::{
     problem::{Problem, ProblemKind},
 };
 use domain::{
-    bundle::{BUNDLE_MAX, Bundle, BundleId, BundleState, Envelope, Payload, Recipient},
+    bundle::{Bundle, BundleId, BundleState, Envelope, Payload, Recipient},
     channel::Channel,
     ids::{CampaignId, IntegrationId, RequestId},
     message::Content,
@@ -78,7 +78,7 @@ impl Accepted<'_> {
     fn bundles(&self, now: Timestamp) -> Vec<(Bundle, Payload)> {
         let only_one = self.recipients.len() == 1;
         self.recipients
-            .chunks(BUNDLE_MAX)
+            .chunks(self.channel.bundle_max())
             .enumerate()
             .map(|(number, recipients)| {
                 let number = if only_one { None } else { Some(count(number)) };
@@ -113,15 +113,15 @@ fn count(value: usize) -> u16 {
 }
 
 /// Each recipient's delivery id, in order.
-pub(crate) fn delivery_ids(id: &RequestId, recipients: &[RecipientBody]) -> Vec<AcceptedDelivery> {
-    let only_one = recipients.len() == 1;
+pub(crate) fn delivery_ids(id: &RequestId, channel: Channel, recipients: &[RecipientBody]) -> Vec<AcceptedDelivery> {
+    let (only_one, bundle_max) = (recipients.len() == 1, channel.bundle_max());
     recipients
         .iter()
         .enumerate()
         .map(|(index, recipient)| {
-            let number = if only_one { None } else { Some(count(index / BUNDLE_MAX)) };
+            let number = if only_one { None } else { Some(count(index / bundle_max)) };
             let bundle = BundleId { request: id.clone(), number, generation: 0 };
-            AcceptedDelivery { id: bundle.delivery(count(index % BUNDLE_MAX)), user_id: recipient.user_id.clone() }
+            AcceptedDelivery { id: bundle.delivery(count(index % bundle_max)), user_id: recipient.user_id.clone() }
         })
         .collect()
 }

@@ -20,8 +20,10 @@ use domain::{
     audit::AuditEntry,
     campaign::CampaignState,
     ids::{CampaignId, IntegrationId, RequestId, TenantId},
+    bundle::WHOLE_BUNDLE_MAX_BYTES,
     preflight::ready,
     principal::{Caller, Scope},
+    simulation::Order,
     tenant::TenantScope,
     time::{Clock, Timestamp},
 };
@@ -71,10 +73,10 @@ async fn send<S: Store, Q: Queues, C: Clock>(
 ) -> Answer<Response> {
     let caller = auth.require(Scope::CampaignsSend)?;
     let request_id = request_id(&headers, caller.scope.tenant(), &campaign)?;
-    well_formed(&request)?;
     let now = hub.clock.now();
+    let order = well_formed(&request, &campaign, now)?;
     let body_hash = accept::body_hash(&request);
-    let checked = check(&*hub.store, &caller, plan(&request), now).await?;
+    let checked = check(&*hub.store, &caller, plan(&request, order.as_ref()), now).await?;
     let (Some(integration), Some(content), true) = (&checked.integration, &checked.content, ready(&checked.checks))
     else {
         if accepted_before(&*hub.store, &caller.scope, &campaign, &request_id, &body_hash).await? {
@@ -119,12 +121,23 @@ fn request_id(headers: &HeaderMap, tenant: &TenantId, campaign: &CampaignId) -> 
 }
 
 /// What can be told wrong without looking anything up. Every fault is named, not only the first.
-fn well_formed(request: &SendRequest) -> Answer<()> {
+fn well_formed(request: &SendRequest, campaign: &CampaignId, now: Timestamp) -> Answer<Option<Order>> {
     let mut errors = Vec::new();
+    let mut order = None;
+    if request.channel.hands_over_whole() {
+        match simulation(request, campaign, now) {
+            Ok(wanted) => order = Some(wanted),
+            Err(faults) => errors.extend(faults),
+        }
+    } else if request.simulation.is_some() {
+        let message = format!("the channel {} runs no simulations", request.channel);
+        errors.push(FieldProblem { field: "simulation".into(), code: "conflict".into(), message });
+    }
     let mut fault = |field: String, code: &str, message: String| {
         errors.push(FieldProblem { field, code: code.into(), message });
     };
     match (&request.message, &request.template) {
+        _ if request.channel.hands_over_whole() => {}
         (None, None) => fault("message".into(), "required", "give either `message` or `template`".into()),
         (Some(_), Some(_)) => {
             fault("template".into(), "conflict", "give either `message` or `template`, not both".into());
@@ -150,19 +163,62 @@ fn well_formed(request: &SendRequest) -> Answer<()> {
         }
     }
     if errors.is_empty() {
-        return Ok(());
+        return Ok(order);
     }
     errors.truncate(FIELD_PROBLEMS_MAX);
     Err(Problem::invalid(errors).into())
 }
 
-const fn plan(request: &SendRequest) -> Plan<'_> {
+/// What a request on a channel of simulations asks for. Nothing goes without its explicit confirmation.
+fn simulation(request: &SendRequest, campaign: &CampaignId, now: Timestamp) -> Result<Order, Vec<FieldProblem>> {
+    let mut errors = Vec::new();
+    let mut fault = |field: String, code: &str, message: String| {
+        errors.push(FieldProblem { field, code: code.into(), message });
+    };
+    for (field, given) in [("message", request.message.is_some()), ("template", request.template.is_some())] {
+        if given {
+            fault(field.into(), "conflict", "a simulation's payload says it all; leave this out".into());
+        }
+    }
+    for (number, recipient) in request.recipients.iter().enumerate().take(RECIPIENTS_MAX) {
+        if !recipient.variables.is_empty() {
+            let message = "a simulation's payload knows no variables; leave them out";
+            fault(format!("recipients[{number}].variables"), "conflict", message.into());
+        }
+    }
+    let bytes: usize = request.recipients.iter().map(|it| it.user_id.as_str().len() + it.address.len()).sum();
+    if bytes > WHOLE_BUNDLE_MAX_BYTES {
+        let message = "their names and addresses are too long for one simulation; send two requests";
+        fault("recipients".into(), "too_large", message.into());
+    }
+    let order = match &request.simulation {
+        None => {
+            let message = "say what to run, and confirm it: {\"confirm\": true}. To try it out without a simulation, use \
+                           POST /v1/integrations/{id}/dry-run";
+            fault("simulation".into(), "required", message.into());
+            None
+        }
+        Some(body) => match body.order(campaign, now) {
+            Ok(order) => Some(order),
+            Err(faults) => {
+                faults.into_iter().for_each(|(field, code, message)| {
+                    fault(format!("simulation.{field}"), code, message);
+                });
+                None
+            }
+        },
+    };
+    order.filter(|_| errors.is_empty()).ok_or(errors)
+}
+
+const fn plan<'a>(request: &'a SendRequest, simulation: Option<&'a Order>) -> Plan<'a> {
     Plan {
         channel: request.channel,
         integration_id: request.integration_id.as_ref(),
         recipients: request.recipients.as_slice(),
         message: request.message.as_ref(),
         template: request.template.as_ref(),
+        simulation,
         sandbox: request.sandbox,
     }
 }
@@ -219,7 +275,7 @@ fn not_ready(checked: Checked) -> Problem {
 
 /// 202 with every delivery's id. It grows out of the request alone, so a repeat gets the very same answer.
 fn answer(campaign: &CampaignId, id: &RequestId, request: &SendRequest) -> Response {
-    let deliveries = accept::delivery_ids(id, &request.recipients);
+    let deliveries = accept::delivery_ids(id, request.channel, &request.recipients);
     let body = SendAccepted { campaign_id: campaign.clone(), accepted: deliveries.len(), deliveries };
     let location = format!("/v1/campaigns/{campaign}");
     (StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response()

@@ -7,7 +7,7 @@ use axum::{
 };
 use domain::{
     audit::AuditEntry, campaign::CampaignState, channel::Provider, health::TestReport, ids::CampaignId,
-    integration::Integration, principal::Principal, tenant::TenantScope, time::ManualClock,
+    integration::Integration, message::Content, principal::Principal, tenant::TenantScope, time::ManualClock,
 };
 use hub::open_campaigns::OpenCampaigns;
 use runtime::{
@@ -284,33 +284,33 @@ async fn what_is_refused_launches_nothing() {
 #[tokio::test]
 async fn bad_input_is_told_by_field_and_changes_nothing() {
     let stage = stage().await;
-    stage.assert_refused(body(0), 422, "invalid_request", &["recipients"]).await;
-    stage.assert_refused(body(1_001), 422, "invalid_request", &["recipients"]).await;
+    stage.assert_refused(body(0), 422, "invalid", &["recipients"]).await;
+    stage.assert_refused(body(1_001), 422, "invalid", &["recipients"]).await;
 
     let mut twice = body(2);
     twice["recipients"][1] = json!({"user_id": "u0", "address": "U0@example.com"});
     let fields = ["recipients[1].user_id", "recipients[1].address"];
-    stage.assert_refused(twice, 422, "invalid_request", &fields).await;
+    stage.assert_refused(twice, 422, "invalid", &fields).await;
 
     let mut wrong = body(2);
     wrong["recipients"][1]["address"] = json!("not an address");
-    stage.assert_refused(wrong, 422, "invalid_request", &["recipients[1].address"]).await;
+    stage.assert_refused(wrong, 422, "invalid", &["recipients[1].address"]).await;
 
     let mut neither = body(1);
     neither["message"] = Value::Null;
-    stage.assert_refused(neither, 422, "invalid_request", &["message"]).await;
+    stage.assert_refused(neither, 422, "invalid", &["message"]).await;
 
     let mut both = body(1);
     both["template"] = json!({"id": "trunkline.email.invitation"});
-    stage.assert_refused(both, 422, "invalid_request", &["template"]).await;
+    stage.assert_refused(both, 422, "invalid", &["template"]).await;
 
     let mut channel = body(1);
     channel["channel"] = json!("pigeon");
-    stage.assert_refused(channel, 422, "invalid_request", &["channel"]).await;
+    stage.assert_refused(channel, 422, "invalid", &["channel"]).await;
 
     let mut user = body(1);
     user["recipients"][0]["user_id"] = json!("a#b");
-    stage.assert_refused(user, 422, "invalid_request", &["recipients[0].user_id"]).await;
+    stage.assert_refused(user, 422, "invalid", &["recipients[0].user_id"]).await;
 }
 
 #[tokio::test]
@@ -341,4 +341,71 @@ async fn every_route_of_this_function_is_answered() {
         let answered = call(&stage.app, &key_of("acme", "*"), method, &path, json!({})).await;
         assert!(!matches!(answered.status, 404 | 405), "{} {path}", route.method);
     }
+}
+
+/// A simulation for so many targets, through an integration that is ready.
+async fn simulation(stage: &Stage, count: usize) -> Value {
+    let integration = Integration {
+        last_test: Some(TestReport::passed("signed in", 1, START)),
+        ..integration(Provider::M365)
+    };
+    let entry = audit();
+    stage.store.save_integration(&acme(), &integration, None, false, &entry).await.unwrap();
+    json!({"channel": "m365", "simulation": {"confirm": true}, "recipients": recipients(count)})
+}
+
+#[tokio::test]
+async fn the_targets_of_a_request_are_one_bundle() {
+    let stage = stage().await;
+    let answered = stage.send(simulation(&stage, 1_000).await).await;
+    assert_eq!(answered.status, 202, "{}", answered.body);
+    let told = ids(&answered);
+    assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), 1_000);
+    assert_eq!((stage.stored().await, stage.queues.drain().len()), (1_000, 1));
+    let bundle = stage.store.bundles(&acme(), &spring(), None, 9).await.unwrap().items.remove(0);
+    assert_eq!(bundle.id.delivery(999).to_string(), told[999]);
+    let request = stage.store.request(&acme(), &spring(), &bundle.id.request).await.unwrap().unwrap();
+    let Content::Simulation(order) = request.envelope.content else { panic!("not a simulation") };
+    assert_eq!((order.name.as_str(), order.launch_at), ("spring", None));
+}
+
+#[tokio::test]
+async fn nothing_is_simulated_without_an_explicit_confirmation() {
+    let stage = stage().await;
+    let good = simulation(&stage, 2).await;
+    for (simulation, field) in [
+        (json!(null), "simulation"),
+        (json!({}), "simulation.confirm"),
+        (json!({"confirm": false, "name": "x"}), "simulation.confirm"),
+        (json!({"confirm": true, "name": "x".repeat(81)}), "simulation.name"),
+        (json!({"confirm": true, "launch_at": "tomorrow"}), "simulation.launch_at"),
+        (json!({"confirm": true, "launch_at": "2026-12-01T08:00:00Z"}), "simulation.launch_at"),
+        (json!({"confirm": true, "duration_days": 31}), "simulation.duration_days"),
+        (json!({"confirm": true, "payload_id": "../x"}), "simulation.payload_id"),
+    ] {
+        let mut body = good.clone();
+        body["simulation"] = simulation;
+        stage.assert_refused(body.clone(), 422, "invalid", &[field]).await;
+    }
+    let mut unconfirmed = good.clone();
+    unconfirmed["simulation"] = json!({"name": "Parcel"});
+    let words = stage.send(unconfirmed).await.body["errors"][0]["message"].as_str().unwrap().to_owned();
+    assert!(words.contains("real phishing simulation") && words.contains("dry-run"), "{words}");
+}
+
+#[tokio::test]
+async fn a_simulation_takes_neither_messages_nor_variables_nor_another_channel() {
+    let stage = stage().await;
+    let good = simulation(&stage, 2).await;
+    let mut body = good.clone();
+    body["message"] = json!({"text": "Hello"});
+    body["recipients"][1]["variables"] = json!({"name": "Sara"});
+    stage.assert_refused(body, 422, "invalid", &["message", "recipients[1].variables"]).await;
+    let mut body = self::body(1);
+    body["simulation"] = json!({"confirm": true});
+    stage.assert_refused(body, 422, "invalid", &["simulation"]).await;
+    let mut body = good.clone();
+    let long = |n: usize| json!({"user_id": format!("{n}{}", "u".repeat(120)), "address": format!("{n}{}@a.example", "x".repeat(300))});
+    body["recipients"] = (0..1_000).map(long).collect();
+    stage.assert_refused(body, 422, "invalid", &["recipients"]).await;
 }

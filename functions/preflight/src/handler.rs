@@ -1,9 +1,9 @@
 //! Answers one question: is this campaign allowed to go? Every failing reason is told, and nothing is changed.
 
 use api::{
-    campaigns::RECIPIENTS_MAX,
+    campaigns::{RECIPIENTS_MAX, SimulationBody},
     preflight::{CheckView, PreflightAnswer, PreflightRequest},
-    problem::Problem,
+    problem::{FieldProblem, Problem},
 };
 use axum::{Router, extract::State, routing::post};
 use domain::{preflight::ready, principal::Scope, time::Clock};
@@ -40,15 +40,26 @@ async fn preflight<S: Store, C: Clock>(
         let message = format!("give a sample of at most {RECIPIENTS_MAX} recipients");
         return Err(Problem::invalid_field("recipients", "too_many", message).into());
     }
+    let now = hub.clock.now();
+    let order = request.simulation.as_ref().map(|body| {
+        // A question schedules nothing, so it needs no confirmation.
+        SimulationBody { confirm: true, ..body.clone() }.order(&request.campaign_id, now)
+    });
+    let order = order.transpose().map_err(|faults| {
+        let field = |name: &str| format!("simulation.{name}");
+        let problem = |(name, code, message): (&str, &str, String)| FieldProblem { field: field(name), code: code.into(), message };
+        Problem::invalid(faults.into_iter().map(problem).collect())
+    })?;
     let plan = Plan {
         channel: request.channel,
         integration_id: request.integration_id.as_ref(),
         recipients: &request.recipients,
         message: request.message.as_ref(),
         template: request.template.as_ref(),
+        simulation: order.as_ref(),
         sandbox: request.sandbox,
     };
-    let mut checked = check(&*hub.store, &caller, plan, hub.clock.now()).await?;
+    let mut checked = check(&*hub.store, &caller, plan, now).await?;
     let skipped = suppressed::check(&*hub.store, &caller.scope, request.channel, &checked.recipients).await?;
     checked.checks.push(skipped);
     Ok(Json(PreflightAnswer {

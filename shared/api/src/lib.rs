@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod campaigns;
+pub mod dry_run;
 pub mod integrations;
 pub mod keys;
 pub mod openapi;
@@ -14,6 +15,7 @@ pub mod preflight;
 pub mod problem;
 pub mod routes;
 pub mod settings;
+pub mod sign_in;
 pub mod suppressions;
 pub mod templates;
 pub mod tenants;

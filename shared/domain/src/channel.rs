@@ -32,6 +32,18 @@ impl Channel {
         }
     }
 
+    /// Whether its provider is handed the recipients of a bundle all at once: a simulation has many targets.
+    #[must_use]
+    pub const fn hands_over_whole(self) -> bool {
+        matches!(self, Self::M365)
+    }
+
+    /// The most deliveries of one bundle. A request's targets are one simulation, so one bundle.
+    #[must_use]
+    pub const fn bundle_max(self) -> usize {
+        if self.hands_over_whole() { crate::bundle::WHOLE_BUNDLE_MAX } else { crate::bundle::BUNDLE_MAX }
+    }
+
     /// Whether an address means the same recipient whichever integration of the channel sends to it. Only then may
     /// another integration take over: a Slack member id is known in its own workspace alone.
     #[must_use]

@@ -6,6 +6,7 @@ use crate::{
     feedback::{Feedback, FeedbackKind},
     ids::{IntegrationId, TenantId},
     integration::Integration,
+    simulation::Simulation,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -128,6 +129,35 @@ pub fn of_feedback(
         })
     };
     by_kind.into_iter().filter_map(event).collect()
+}
+
+/// `simulation.status_changed` for a simulation that was just created or came to stand elsewhere.
+#[must_use]
+pub fn of_simulation(tenant: &TenantId, old: Option<&Simulation>, new: &Simulation) -> Option<Event> {
+    let previous = old.map(|old| old.status);
+    if previous == Some(new.status) {
+        return None;
+    }
+    let name = "simulation.status_changed";
+    Some(Event {
+        name,
+        id: format!("{}:{}:{name}:{}", new.campaign, new.origin, new.rev),
+        tenant_id: tenant.clone(),
+        detail: json!({
+            "campaign_id": new.campaign,
+            "channel": Channel::M365,
+            "integration_id": new.integration,
+            "simulation_id": new.provider_id,
+            "name": new.label,
+            "status": new.status,
+            "previous": previous,
+            "targets": new.targets,
+            "counts": new.counts,
+            "code": new.problem.as_ref().map(|problem| &problem.code),
+            "detail": new.problem.as_ref().map(|problem| &problem.detail),
+            "sandbox": new.sandbox,
+        }),
+    })
 }
 
 const fn feedback_name(kind: FeedbackKind) -> &'static str {

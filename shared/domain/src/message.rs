@@ -3,6 +3,7 @@
 use crate::{
     channel::Channel,
     ids::TemplateId,
+    simulation::Order,
     template::{Compiled, Parts, Rendered, TemplateError},
 };
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,8 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         variables: BTreeMap<String, String>,
     },
+    /// A phishing simulation, which its provider runs.
+    Simulation(Order),
 }
 
 /// A message given in full.

@@ -11,6 +11,7 @@ use domain::{
     message::{Content, Message},
     preflight::{Check, Facts, run},
     principal::{Caller, Scope},
+    simulation::Order,
     tenant::TenantScope,
     time::Timestamp,
 };
@@ -30,6 +31,8 @@ pub struct Plan<'a> {
     pub message: Option<&'a Message>,
     /// The template, unless a message is given.
     pub template: Option<&'a TemplateUse>,
+    /// The simulation, on a channel that runs them.
+    pub simulation: Option<&'a Order>,
     /// Whether to send to the tenant's test recipients instead.
     pub sandbox: bool,
 }
@@ -65,7 +68,8 @@ pub async fn check(store: &impl Store, caller: &Caller, plan: Plan<'_>, now: Tim
         integration: integration.as_ref(),
         caller_may_send: caller.may(Scope::CampaignsSend),
         bad_recipients: &bad_recipients,
-        recipients: recipients.len(),
+        // A simulation is one, however many targets it has.
+        recipients: if plan.channel.hands_over_whole() { recipients.len().min(1) } else { recipients.len() },
         left_today,
         sandbox: plan.sandbox,
         sandbox_recipients: sandbox.len(),
@@ -132,6 +136,9 @@ async fn content(
     plan: Plan<'_>,
     recipients: &[Recipient],
 ) -> Result<(Option<Content>, Vec<(usize, String)>), StoreError> {
+    if plan.channel.hands_over_whole() {
+        return Ok((plan.simulation.cloned().map(Content::Simulation), Vec::new()));
+    }
     let (content, source) = match (plan.message, plan.template) {
         (Some(message), _) => (Content::Message(message.clone()), Source::Message(message.clone())),
         (None, Some(wanted)) => {

@@ -14,7 +14,7 @@ use domain::{
     time::{Clock, MINUTE_MS, Timestamp},
 };
 use guard::Guard;
-use providers::{Carry, Connect, Connection, Endpoints, Found, Outgoing};
+use providers::{Carry, Connect, Connection, Endpoints, Found, Launch, Launched, Outgoing};
 use runtime::{
     lazy::Lazy,
     vault::{Kms, Vault, VaultError},
@@ -107,10 +107,9 @@ impl<S: Integrations, K: Kms, L: Connect> Connections<S, K, L> {
     }
 }
 
-impl<S: Integrations, K: Kms, L: Carry> Lines for Connections<S, K, L> {
-    type Line = L;
-
-    async fn open(&self, scope: &TenantScope, integration: &Integration) -> Result<Arc<L>, Failure> {
+impl<S: Integrations, K: Kms, L: Connect> Connections<S, K, L> {
+    /// The line of an integration, kept open while its settings stay the same.
+    pub async fn line(&self, scope: &TenantScope, integration: &Integration) -> Result<Arc<L>, Failure> {
         let key = (scope.tenant().clone(), integration.id.clone(), integration.rev);
         let load = async {
             let secrets = self.secrets(scope, integration).await?;
@@ -120,6 +119,14 @@ impl<S: Integrations, K: Kms, L: Carry> Lines for Connections<S, K, L> {
         };
         let opened = self.open.get_or_load(key, self.clock.now(), load).await?;
         opened.ok_or_else(|| Failure::new(FailureKind::Unknown, "provider_error", "the connection was not opened"))
+    }
+}
+
+impl<S: Integrations, K: Kms, L: Carry> Lines for Connections<S, K, L> {
+    type Line = L;
+
+    async fn open(&self, scope: &TenantScope, integration: &Integration) -> Result<Arc<L>, Failure> {
+        self.line(scope, integration).await
     }
 
     fn forget(&self, scope: &TenantScope, integration: &Integration) {
@@ -139,5 +146,9 @@ impl<L: Carry> Line for L {
 
     async fn find(&self, outgoing: &Outgoing<'_>) -> Found {
         Carry::find(self, outgoing).await
+    }
+
+    async fn simulate(&self, launch: &Launch<'_>) -> Result<Launched, Failure> {
+        Carry::simulate(self, launch).await
     }
 }

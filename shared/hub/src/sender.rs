@@ -10,12 +10,14 @@
 //! queue keeps the message, and a claim that is never finished runs out after its lease.
 
 mod route;
+mod simulate;
 
 use self::route::{Route, Slots};
 use crate::{
     content::{Prepared, Templates},
     expiring::Expiring,
     leases::Leases,
+    suppressed::{Suppressed, SuppressionLists},
 };
 use domain::{
     bundle::{Bundle, ClaimRefusal, Envelope, FinishRules, Outcome, Payload, Recipient},
@@ -24,11 +26,13 @@ use domain::{
     failure::{Failure, FailureKind},
     ids::{CampaignId, IntegrationId, RequestId, TenantId},
     integration::Integration,
+    message::Content,
+    retry::jittered_ms,
     tenant::TenantScope,
     time::{Clock, SECOND_MS, Timestamp},
 };
 use futures::StreamExt;
-use providers::{Found, Outgoing, Tags};
+use providers::{Found, Launch, Launched, Outgoing, Tags};
 use runtime::{
     lazy::Lazy,
     queue::{BundleMessage, DELAY_MAX_S, Queues},
@@ -58,6 +62,10 @@ const STORE_PAUSE_S: u32 = 5;
 /// How often a bundle is put back into its queue by those who claim it. Then it is left to the sweeper: a function that
 /// is fed by itself over and over is taken for a loop, and stopped (Lambda's recursive loop detection, after 16 rounds).
 const ROUNDS_MAX: u64 = 8;
+
+/// How long a bundle rests when the key service or the store does not give its integration's secrets, in milliseconds; a
+/// little more or less, so that bundles which were refused together do not ask again together.
+const AWAY_PAUSE_MS: i64 = 10 * SECOND_MS;
 
 /// How often the results are written before the bundle is left to its lease.
 const FINISH_TRIES: u32 = 4;
@@ -99,6 +107,13 @@ pub trait Line: Send + Sync {
         let _ = outgoing;
         std::future::ready(Found::CannotTell)
     }
+
+    /// Creates a simulation for all its targets at once, unless it is there already.
+    fn simulate(&self, launch: &Launch<'_>) -> impl Future<Output = Result<Launched, Failure>> + Send {
+        let _ = launch;
+        let words = "this provider runs no simulations";
+        std::future::ready(Err(Failure::new(FailureKind::Permanent, "settings_invalid", words)))
+    }
 }
 
 /// One sender function's state between messages.
@@ -110,6 +125,7 @@ pub struct Sender<S, Q, L> {
     jitter: fn() -> f64,
     leases: Leases<S>,
     templates: Templates<S>,
+    suppressions: SuppressionLists<S>,
     integrations: Expiring<(TenantId, IntegrationId), Arc<Integration>>,
     /// All of a tenant's, for when one of them fails.
     others: Expiring<TenantId, Arc<Vec<Integration>>>,
@@ -130,6 +146,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         Self {
             leases: Leases::new(store.clone()),
             templates: Templates::new(store.clone()),
+            suppressions: SuppressionLists::new(store.clone()),
             store,
             queues,
             lines,
@@ -187,8 +204,13 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             self.store.move_to(scope, bundle, &integration.id).await?;
             claimed.bundle.integration = integration.id.clone();
         }
-        let outcomes = self.send_all(scope, &claimed, &integration, slots, deadline).await?;
-        self.finish(scope, claimed.bundle, &integration, outcomes).await
+        match self.send_all(scope, &claimed, &integration, slots, deadline).await? {
+            Some(outcomes) => self.finish(scope, claimed.bundle, &integration, outcomes).await,
+            None => {
+                let pause_ms = jittered_ms(AWAY_PAUSE_MS, (self.jitter)());
+                self.put_back(scope, &claimed.bundle, self.clock.now().plus_ms(pause_ms)).await
+            }
+        }
     }
 
     async fn verdict(&self, scope: &TenantScope, bundle: &Bundle) -> Result<Verdict, StoreError> {
@@ -298,7 +320,8 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         Ok(())
     }
 
-    /// Sends every member that has a slot; one outcome for each member, in order.
+    /// Sends every member that has a slot; one outcome for each member, in order. `None` if nothing could be sent, because
+    /// the secrets cannot be opened for the moment.
     async fn send_all(
         &self,
         scope: &TenantScope,
@@ -306,9 +329,10 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         integration: &Arc<Integration>,
         slots: Slots,
         deadline: Timestamp,
-    ) -> Result<Vec<Outcome>, StoreError> {
+    ) -> Result<Option<Vec<Outcome>>, StoreError> {
         let bundle = &claimed.bundle;
-        let all = |failure: Failure| Ok(bundle.members.iter().map(|_| Outcome::Failed(failure.clone())).collect());
+        let all =
+            |failure: Failure| Ok(Some(bundle.members.iter().map(|_| Outcome::Failed(failure.clone())).collect()));
         let poison = |what: &str| Failure::new(FailureKind::Permanent, "poison", what);
         let (envelope, payload) = if let Some((envelope, payload)) = &claimed.inline {
             (envelope.clone(), Some(payload.clone()))
@@ -322,24 +346,42 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             (envelope, payload)
         };
         let Some(payload) = payload else { return all(poison("the recipients are missing")) };
+        if let Content::Simulation(order) = &envelope.content {
+            return self.simulate(scope, claimed, integration, &payload, order, (slots, deadline)).await.map(Some);
+        }
         let Some(source) = self.templates.source(scope, envelope.content, self.clock.now()).await? else {
             return all(Failure::new(FailureKind::Permanent, "template_failed", "the template does not exist"));
         };
         let line = match self.lines.open(scope, integration).await {
             Ok(line) => line,
             Err(failure) => {
-                // Nothing was connected to: what fails for a while here is our own store or key service, which says
-                // nothing about the integration. But secrets that cannot be read fail every member alike.
+                // Nothing was connected to: what fails for a while here is our own store or key service. That says nothing
+                // about the integration, and is no attempt of anybody's message.
+                if matches!(failure.kind, FailureKind::Transient { .. }) {
+                    tracing::warn!(bundle = %bundle.id, why = failure.detail, "the secrets cannot be opened now");
+                    return Ok(None);
+                }
+                // But secrets that cannot be read fail every member alike.
                 if failure.kind == FailureKind::Unauthorized {
                     self.judge(scope, integration, slots.trial, Err(&failure), bundle.members.len()).await;
                 }
                 return all(failure);
             }
         };
+        let suppressed = self.suppressions.among(scope, bundle.channel, &payload.recipients, self.clock.now()).await?;
         let prepared = source.prepare(bundle.channel, &payload.recipients);
-        let run =
-            Run { sender: self, scope, claimed, integration, payload: &payload, prepared: &prepared, slots, deadline };
-        Ok(run.send(line).await)
+        let run = Run {
+            sender: self,
+            scope,
+            claimed,
+            integration,
+            payload: &payload,
+            prepared: &prepared,
+            suppressed: &suppressed,
+            slots,
+            deadline,
+        };
+        Ok(Some(run.send(line).await))
     }
 
     async fn envelope(&self, scope: &TenantScope, bundle: &Bundle) -> Result<Option<Envelope>, StoreError> {
@@ -359,6 +401,7 @@ struct Run<'r, S, Q, L> {
     integration: &'r Arc<Integration>,
     payload: &'r Payload,
     prepared: &'r Prepared<'r>,
+    suppressed: &'r Suppressed,
     slots: Slots,
     /// When the function is killed.
     deadline: Timestamp,
@@ -394,6 +437,9 @@ impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
         let Some(recipient) = self.payload.recipients.get(usize::from(member)) else {
             return Outcome::Failed(Failure::new(FailureKind::Permanent, "poison", "the recipient is missing"));
         };
+        if self.suppressed.has(&recipient.address) {
+            return Outcome::Failed(Failure::new(FailureKind::Permanent, "recipient_suppressed", ""));
+        }
         self.await_slot(index).await;
         let now = self.sender.clock.now();
         let quiet_until = Timestamp(silence.load(Ordering::Relaxed));

@@ -22,7 +22,10 @@ use domain::{
     secret::Secrets,
 };
 use guard::Guard;
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
+
+/// The longest a look-up may take: the message may still have to be sent within the same slot.
+const LOOK_UP_MAX: Duration = Duration::from_secs(8);
 
 /// A provider with one integration's settings and secrets. It keeps its connections open, so keep it as long as the
 /// secrets may be kept.
@@ -165,12 +168,15 @@ impl Carry for Email {
     }
 
     async fn find(&self, out: &Outgoing<'_>) -> Found {
-        match self {
-            Self::Sendgrid(sendgrid) => sendgrid.find(out).await,
-            Self::Postmark(postmark) => postmark.find(out).await,
-            // SES has no search by tag, and a mail server none at all.
-            Self::Smtp(_) | Self::Ses(_) => Found::CannotTell,
-        }
+        let asked = async {
+            match self {
+                Self::Sendgrid(sendgrid) => sendgrid.find(out).await,
+                Self::Postmark(postmark) => postmark.find(out).await,
+                // SES has no search by tag, and a mail server none at all.
+                Self::Smtp(_) | Self::Ses(_) => Found::CannotTell,
+            }
+        };
+        tokio::time::timeout(LOOK_UP_MAX, asked).await.unwrap_or(Found::CannotTell)
     }
 }
 

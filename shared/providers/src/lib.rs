@@ -2,7 +2,7 @@
 //!
 //! One folder per provider with the same rooms: `settings` (typed, with schema and checks), `recipe` (the test),
 //! `send`, and `classify` (the only place that turns the provider's answers into a [`Failure`]). The functions here
-//! dispatch by [`Provider`]. Nothing in this crate knows AWS, the store, or when to retry.
+//! dispatch by [`Provider`]. Nothing in this crate knows the AWS that we run on, the store, or when to retry.
 //!
 //! To add a provider: a folder with the four rooms, a variant in `domain::channel::Provider`, and the arms that the
 //! compiler then asks for in this file and in [`connection`].

@@ -10,6 +10,7 @@ mod trial;
 pub(crate) mod change;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod dry_run;
 pub(crate) mod enable;
 pub(crate) mod health;
 pub(crate) mod probe;

@@ -28,6 +28,9 @@ pub struct StackState {
     /// The Teams double; none until its program is built.
     #[serde(default)]
     pub teams: Option<Teams>,
+    /// The double of Microsoft Graph and its login server; none until its program is built.
+    #[serde(default)]
+    pub graph: Option<Graph>,
     /// The doubles of the e-mail APIs; none until their program is built.
     #[serde(default)]
     pub mail_api: Option<MailApi>,
@@ -79,6 +82,13 @@ pub struct Slack {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Teams {
     /// Its base address.
+    pub url: String,
+}
+
+/// The double of Microsoft Graph and its login server of a stack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Graph {
+    /// Its base address: Graph is below `/graph`, the login server below `/login`.
     pub url: String,
 }
 

@@ -1,7 +1,7 @@
 //! Bringing a stack up, and ending it.
 
 use super::{
-    DEFAULT_NAME, Error, MailApi, Process, Progress, Project, Slack, Smtp, StackState, Teams, build, logs,
+    DEFAULT_NAME, Error, Graph, MailApi, Process, Progress, Project, Slack, Smtp, StackState, Teams, build, logs,
     process::end,
     python::{self, lock},
     state, tenant, tether,
@@ -28,6 +28,7 @@ const EGRESS_ALLOW: &str = "127.0.0.0/8:*";
 struct Doubles {
     slack: Option<Slack>,
     teams: Option<Teams>,
+    graph: Option<Graph>,
     mail_api: Option<MailApi>,
 }
 
@@ -38,7 +39,10 @@ impl Doubles {
         let mail_api = self.mail_api.iter().flat_map(|mail_api| {
             ["Sendgrid", "Postmark", "Ses"].map(|name| format!("{name}ApiUrl={}/{}", mail_api.url, name.to_lowercase()))
         });
-        slack.chain(mail_api)
+        let graph = self.graph.iter().flat_map(|graph| {
+            [format!("GraphApiUrl={}/graph", graph.url), format!("EntraLoginUrl={}/login", graph.url)]
+        });
+        slack.chain(mail_api).chain(graph)
     }
 }
 
@@ -194,6 +198,7 @@ impl Starting {
             smtp,
             slack: doubles.slack,
             teams: doubles.teams,
+            graph: doubles.graph,
             mail_api: doubles.mail_api,
             inbox_dir: self.folder.join("inbox"),
             events_log,
@@ -217,6 +222,7 @@ impl Starting {
 
         let slack = self.spawn_double("slack", "slack-double", options)?;
         let teams = self.spawn_double("teams", "teams-double", options)?;
+        let graph = self.spawn_double("graph", "graph-double", options)?;
         let mail_api = self.spawn_double("mail-api", "mail-api-doubles", options)?;
 
         let mut emulator = self.python(python, "launch_emulator.py");
@@ -229,7 +235,12 @@ impl Starting {
 
         Ok((
             self.ready(&smtp).await?,
-            Doubles { slack: self.double_ready(slack).await?, teams: self.double_ready(teams).await?, mail_api: self.double_ready(mail_api).await? },
+            Doubles {
+                slack: self.double_ready(slack).await?,
+                teams: self.double_ready(teams).await?,
+                graph: self.double_ready(graph).await?,
+                mail_api: self.double_ready(mail_api).await?,
+            },
             self.ready(&emulator).await?,
         ))
     }

@@ -68,7 +68,9 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         bundle: &Bundle,
         integration: &Integration,
     ) -> Result<Lease, StoreError> {
-        let wanted = u32::try_from(bundle.members.len()).unwrap_or(u32::MAX);
+        // What is handed over whole is one call.
+        let members = if bundle.channel.hands_over_whole() { 1 } else { bundle.members.len() };
+        let wanted = u32::try_from(members).unwrap_or(u32::MAX);
         self.leases.lease(scope, &integration.id, integration.limits, wanted, self.clock.now()).await
     }
 
