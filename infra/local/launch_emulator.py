@@ -5,6 +5,8 @@ Function processes inherit this environment, so whoever starts this passes only 
 
 import argparse
 import asyncio
+import base64
+import json
 import os
 import resource
 import socket
@@ -55,6 +57,7 @@ def main() -> None:
 
     _make_warm_invocations_fast()
     _name_batch_actions_as_aws_does()
+    _add_re_encrypt()
     if options.batching_window:
         _honour_batching_windows()
     config = Config()
@@ -85,6 +88,62 @@ def _name_batch_actions_as_aws_does() -> None:
         action = named(*args, **kwargs)
         return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
 
+    iam_actions.extract_iam_action = extract_iam_action
+
+
+def _add_re_encrypt() -> None:
+    """KMS has no ReEncrypt here, and Decrypt takes any key for the right one. Both as the KMS API Reference has them:
+    ReEncrypt needs kms:ReEncryptFrom on the key that the ciphertext is under and kms:ReEncryptTo on the other, opens
+    with the one context and seals with the other; a key that is named and is not the ciphertext's is incorrect."""
+    from ministack.core import iam_actions, iam_evaluator
+    from ministack.core.responses import error_response_json, json_response
+    from ministack.core.router import extract_access_key_id, extract_region
+    from ministack.services import kms
+
+    decrypt, handle, named = kms._decrypt, kms.handle_request, iam_actions.extract_iam_action
+
+    def decrypt_with_the_right_key(data):
+        own = base64.b64decode(data.get("CiphertextBlob", ""))[:36].decode("utf-8", errors="ignore")
+        wanted = kms._resolve_key(data.get("KeyId", ""))
+        if wanted and kms._resolve_key(own) and wanted["KeyId"] != own:
+            return error_response_json("IncorrectKeyException", "The key ID in the request does not identify the key", 400)
+        return decrypt(data)
+
+    def re_encrypt(data):
+        opened = decrypt_with_the_right_key({
+            "CiphertextBlob": data.get("CiphertextBlob", ""), "KeyId": data.get("SourceKeyId", ""),
+            "EncryptionContext": data.get("SourceEncryptionContext", {}),
+        })
+        if opened[0] != 200:
+            return opened
+        opened = json.loads(opened[2])
+        sealed = kms._encrypt({
+            "KeyId": data.get("DestinationKeyId", ""), "Plaintext": opened["Plaintext"],
+            "EncryptionContext": data.get("DestinationEncryptionContext", {}),
+        })
+        if sealed[0] != 200:
+            return sealed
+        sealed = json.loads(sealed[2])
+        return json_response({
+            "CiphertextBlob": sealed["CiphertextBlob"], "SourceKeyId": opened["KeyId"], "KeyId": sealed["KeyId"],
+        })
+
+    async def handle_request(method, path, headers, body, query_params):
+        if headers.get("x-amz-target", "").split(".")[-1] != "ReEncrypt":
+            return await handle(method, path, headers, body, query_params)
+        data = json.loads(body)
+        to = kms._resolve_key(data.get("DestinationKeyId", ""))
+        if to and os.environ["AUTH"] == "true":
+            caller, region = extract_access_key_id(headers, query_params), extract_region(headers, query_params)
+            if iam_evaluator.enforce(caller, "kms:ReEncryptTo", "kms", region, resource_arn=to["Arn"]):
+                return error_response_json("AccessDeniedException", "not authorized to perform: kms:ReEncryptTo", 400)
+        return re_encrypt(data)
+
+    def extract_iam_action(*args, **kwargs):
+        action = named(*args, **kwargs)
+        return "kms:ReEncryptFrom" if action == "kms:ReEncrypt" else action
+
+    kms._decrypt, kms.handle_request = decrypt_with_the_right_key, handle_request
     iam_actions.extract_iam_action = extract_iam_action
 
 

@@ -16,35 +16,17 @@ use runtime::{
     http::App,
     lazy::Lazy,
     testing::{Answered, MemoryKms, START, call, integration},
-    vault::{DataKey, Kms, SealContext, Vault, VaultError},
+    vault::Vault,
 };
 use serde_json::Value;
 use std::sync::Arc;
 use store::{Access as _, Integrations as _, memory::MemoryStore};
 
-/// The key service, which the stage keeps a hand on.
-#[derive(Clone, Default)]
-pub(crate) struct SharedKms(Arc<MemoryKms>);
-
-impl Kms for SharedKms {
-    async fn data_key(&self, context: &SealContext) -> Result<DataKey, VaultError> {
-        self.0.data_key(context).await
-    }
-
-    async fn open(&self, sealed: &[u8], context: &SealContext) -> Result<zeroize::Zeroizing<Vec<u8>>, VaultError> {
-        self.0.open(sealed, context).await
-    }
-
-    async fn rewrap(&self, sealed: &[u8], context: &SealContext) -> Result<Vec<u8>, VaultError> {
-        self.0.rewrap(sealed, context).await
-    }
-}
-
 pub(crate) struct Stage {
     pub(crate) store: Lazy<MemoryStore>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) kms: Arc<MemoryKms>,
-    pub(crate) vault: Vault<SharedKms>,
+    pub(crate) vault: Vault<Arc<MemoryKms>>,
     pub(crate) app: App,
 }
 
@@ -59,10 +41,11 @@ pub(crate) fn audit(action: &'static str) -> AuditEntry {
 impl Stage {
     pub(crate) fn new() -> Self {
         let clock = Arc::new(ManualClock::at(START));
-        let (store, kms) = (Lazy::ready(MemoryStore::default()), SharedKms::default());
-        let vault = || Vault::new(kms.clone(), Arc::clone(&clock) as Arc<dyn Clock>);
+        let (store, kms) = (Lazy::ready(MemoryStore::default()), Arc::<MemoryKms>::default());
+        let vault = || Vault::new(Arc::clone(&kms), Arc::clone(&clock) as Arc<dyn Clock>);
         let app = App::new(router(Tenants { store: store.clone(), vault: vault(), clock: clock.clone() }));
-        Self { store, kms: Arc::clone(&kms.0), vault: vault(), clock, app }
+        let vault = vault();
+        Self { store, kms, vault, clock, app }
     }
 
     /// Calls as the operator.

@@ -65,12 +65,17 @@ impl RetryPolicy {
     #[must_use]
     pub fn pause_ms(self, attempts: u16, jitter: f64, retry_after_ms: Option<i64>) -> Option<i64> {
         let base = *self.pauses_ms().get(usize::from(attempts.checked_sub(1)?))?;
-        // A fifth of the pause times the jitter, in whole per mille to stay in integers.
-        #[expect(clippy::cast_possible_truncation, reason = "the clamp keeps it within -1000..=1000")]
-        let per_mille = (jitter.clamp(-1.0, 1.0) * 1000.0) as i64;
-        let jittered = base + base / 5 * per_mille / 1000;
-        Some(jittered.max(retry_after_ms.unwrap_or(0).min(RETRY_AFTER_CAP_MS)))
+        Some(jittered_ms(base, jitter).max(retry_after_ms.unwrap_or(0).min(RETRY_AFTER_CAP_MS)))
     }
+}
+
+/// A pause moved by up to 20 % either way; `jitter` is in -1..=1.
+#[must_use]
+pub fn jittered_ms(pause_ms: i64, jitter: f64) -> i64 {
+    // A fifth of the pause times the jitter, in whole per mille to stay in integers.
+    #[expect(clippy::cast_possible_truncation, reason = "the clamp keeps it within -1000..=1000")]
+    let per_mille = (jitter.clamp(-1.0, 1.0) * 1000.0) as i64;
+    pause_ms + pause_ms / 5 * per_mille / 1000
 }
 
 impl FromStr for RetryPolicy {

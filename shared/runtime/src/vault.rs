@@ -100,6 +100,20 @@ pub trait Kms: Send + Sync {
     ) -> impl Future<Output = Result<Vec<u8>, VaultError>> + Send;
 }
 
+impl<K: Kms> Kms for Arc<K> {
+    async fn data_key(&self, context: &SealContext) -> Result<DataKey, VaultError> {
+        (**self).data_key(context).await
+    }
+
+    async fn open(&self, sealed: &[u8], context: &SealContext) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        (**self).open(sealed, context).await
+    }
+
+    async fn rewrap(&self, sealed: &[u8], context: &SealContext) -> Result<Vec<u8>, VaultError> {
+        (**self).rewrap(sealed, context).await
+    }
+}
+
 /// Seals and opens the secrets of integrations.
 pub struct Vault<K> {
     kms: K,

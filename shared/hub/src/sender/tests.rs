@@ -4,14 +4,20 @@
 use super::*;
 use domain::{
     audit::AuditEntry,
+    breaker::{ATTEMPTS_MIN, Breaker, OPEN_MS},
     bundle::{BundleId, BundleState, DeliveryStatus},
     channel::{Channel, Provider},
+    health::{HealthStatus, TestReport},
     message::{Content, Message},
     principal::Principal,
     rate::Limits,
     time::MINUTE_MS,
 };
-use runtime::queue::{MemoryQueues, Message as _, Queue};
+use runtime::{
+    queue::{MemoryQueues, Message as _, Queue},
+    testing::MemoryKms,
+    vault::Vault,
+};
 use std::{collections::BTreeMap, sync::Mutex};
 use store::{Bundles, Campaigns, Integrations, Rates, Request, memory::MemoryStore};
 
@@ -30,18 +36,35 @@ impl Clock for PausedClock {
 /// What a scripted provider answers to one address: the next of these, and "sent" when they are used up.
 type Script = BTreeMap<String, Vec<Failure>>;
 
-/// A provider that does as it is told and remembers who was sent what, and when.
+/// Providers that do as they are told and remember who was sent what, and when.
 #[derive(Default)]
 struct Scripted {
     script: Mutex<Script>,
+    /// What every send through these integrations comes to.
+    down: Mutex<BTreeMap<IntegrationId, Failure>>,
+    /// What opening a line of these integrations comes to.
+    locked: Mutex<BTreeMap<IntegrationId, Failure>>,
+    /// What is known of messages that were perhaps taken; nothing of others.
+    found: Mutex<BTreeMap<String, Found>>,
     sent: Mutex<Vec<(String, Timestamp)>>,
+    /// Every send: through which integration, which delivery, and whether it was taken for sure.
+    handed: Mutex<Vec<Handed>>,
     opened: Mutex<u32>,
     refuse_login_until_opened: Mutex<u32>,
     clock: Mutex<Option<Arc<PausedClock>>>,
 }
 
+#[derive(Clone, Debug, PartialEq)]
+struct Handed {
+    through: IntegrationId,
+    delivery: domain::ids::DeliveryId,
+    address: String,
+    taken: bool,
+}
+
 struct ScriptedLine {
     provider: Arc<Scripted>,
+    integration: IntegrationId,
     opening: u32,
 }
 
@@ -53,11 +76,21 @@ impl Line for ScriptedLine {
         }
         let now = self.provider.clock.lock().unwrap().as_ref().unwrap().now();
         self.provider.sent.lock().unwrap().push((outgoing.address.to_owned(), now));
+        let down = self.provider.down.lock().unwrap().get(&self.integration).cloned();
         let mut script = self.provider.script.lock().unwrap();
-        match script.get_mut(outgoing.address).filter(|answers| !answers.is_empty()) {
-            Some(answers) => Err(answers.remove(0)),
-            None => Ok(Some(format!("id-{}", outgoing.address))),
-        }
+        let answer = script.get_mut(outgoing.address).filter(|answers| !answers.is_empty());
+        let failure = down.or_else(|| answer.map(|answers| answers.remove(0)));
+        self.provider.handed.lock().unwrap().push(Handed {
+            through: self.integration.clone(),
+            delivery: outgoing.tags.delivery.clone(),
+            address: outgoing.address.to_owned(),
+            taken: failure.is_none(),
+        });
+        failure.map_or_else(|| Ok(Some(format!("id-{}", outgoing.address))), Err)
+    }
+
+    async fn find(&self, outgoing: &Outgoing<'_>) -> Found {
+        self.provider.found.lock().unwrap().get(outgoing.address).cloned().unwrap_or(Found::CannotTell)
     }
 
     fn concurrency(&self) -> usize {
@@ -70,9 +103,12 @@ struct Exchange(Arc<Scripted>);
 impl Lines for Exchange {
     type Line = ScriptedLine;
 
-    async fn open(&self, _: &TenantScope, _: &Integration) -> Result<Arc<ScriptedLine>, Failure> {
+    async fn open(&self, _: &TenantScope, integration: &Integration) -> Result<Arc<ScriptedLine>, Failure> {
+        if let Some(failure) = self.0.locked.lock().unwrap().get(&integration.id) {
+            return Err(failure.clone());
+        }
         let opening = *self.0.opened.lock().unwrap();
-        Ok(Arc::new(ScriptedLine { provider: Arc::clone(&self.0), opening }))
+        Ok(Arc::new(ScriptedLine { provider: Arc::clone(&self.0), integration: integration.id.clone(), opening }))
     }
 
     fn forget(&self, _: &TenantScope, _: &Integration) {
@@ -127,12 +163,18 @@ impl Stage {
 
     /// Makes a request of these recipients durable, as `enqueue` does, and returns the queue message of its one bundle.
     async fn accept(&self, addresses: &[&str]) -> BundleMessage {
+        self.accept_for(false, addresses).await
+    }
+
+    /// The same of a caller who named the integration.
+    async fn accept_for(&self, pinned: bool, addresses: &[&str]) -> BundleMessage {
         let id = RequestId::generate();
+        let integration = self.integration.lock().unwrap().clone();
         let bundle = Bundle {
             id: BundleId { request: id.clone(), number: Some(0), generation: 0 },
             campaign: campaign(),
-            channel: Channel::Slack,
-            integration: self.integration.lock().unwrap().id.clone(),
+            channel: integration.channel().unwrap(),
+            integration: integration.id,
             state: BundleState::Queued,
             members: (0..u16::try_from(addresses.len()).unwrap()).collect(),
             results: Vec::new(),
@@ -144,7 +186,7 @@ impl Stage {
             finished_at: None,
             resends: 0,
             sandbox: false,
-            pinned: false,
+            pinned,
             uncertain: false,
         };
         let request = Request {
@@ -177,6 +219,57 @@ impl Stage {
     fn answers(&self, address: &str, kind: FailureKind, times: usize) {
         let failure = Failure::new(kind, "provider_error", "no");
         self.provider.script.lock().unwrap().insert(address.to_owned(), vec![failure; times]);
+    }
+
+    /// Another e-mail integration, which passes its test.
+    async fn second(&self) -> IntegrationId {
+        let second = Integration {
+            priority: 200,
+            last_test: Some(TestReport::passed("", 5, NOON)),
+            ..runtime::testing::integration(Provider::Smtp)
+        };
+        self.store.save_integration(&self.scope, &second, None, false, &audit()).await.unwrap();
+        second.id
+    }
+
+    fn own(&self) -> IntegrationId {
+        self.integration.lock().unwrap().id.clone()
+    }
+
+    /// From now on every send through an integration comes to this.
+    fn break_down(&self, id: &IntegrationId, kind: FailureKind) {
+        let failure = Failure::new(kind, "provider_error", "down");
+        self.provider.down.lock().unwrap().insert(id.clone(), failure);
+    }
+
+    fn mend(&self, id: &IntegrationId) {
+        self.provider.down.lock().unwrap().remove(id);
+    }
+
+    fn handed(&self) -> Vec<Handed> {
+        self.provider.handed.lock().unwrap().clone()
+    }
+
+    /// How many messages were handed to an integration.
+    fn handed_to(&self, id: &IntegrationId) -> usize {
+        self.handed().iter().filter(|it| it.through == *id).count()
+    }
+
+    /// How many messages this integration certainly took.
+    fn taken_by(&self, id: &IntegrationId) -> usize {
+        self.handed().iter().filter(|it| it.through == *id && it.taken).count()
+    }
+
+    /// The integrations that are stored with the campaign's bundles, by their generations.
+    async fn senders(&self) -> Vec<IntegrationId> {
+        let page = self.store.bundles(&self.scope, &campaign(), None, 1_000).await.unwrap();
+        page.items.into_iter().map(|it| it.integration).collect()
+    }
+
+    /// The first claim of a sender that crashed.
+    async fn crash(&self, message: &BundleMessage) -> Bundle {
+        let now = self.clock.now();
+        self.store.claim(&self.scope, &campaign(), &message.bundle, now).await.unwrap().bundle
     }
 
     async fn deliver(&self, message: &BundleMessage) -> sqs::Outcome {
@@ -305,6 +398,120 @@ async fn row_5_a_tenant_that_wants_no_repeats_gets_none() {
     assert_eq!(stage.statuses().await, [Unknown]);
 }
 
+/// Of a provider that can be asked (class B): what it says decides, whatever the tenant chose for the others.
+#[tokio::test(start_paused = true)]
+async fn row_5_a_provider_that_can_be_asked_is_asked_before_anything_is_sent_again() {
+    use OnUnknown::{Hold, Retry};
+    let taken = Found::Taken { provider_id: Some("told".to_owned()) };
+    for (on_unknown, found, sends, status) in [
+        (Retry, taken.clone(), 0, Sent),
+        (Hold, taken, 0, Sent),
+        (Retry, Found::NotTaken, 1, Sent),
+        (Hold, Found::NotTaken, 1, Sent),
+        (Retry, Found::CannotTell, 1, Sent),
+        (Hold, Found::CannotTell, 0, Unknown),
+    ] {
+        let case = format!("{on_unknown:?} {found:?}");
+        let stage = Stage::with(|integration| {
+            (integration.provider, integration.on_unknown) = (Provider::Sendgrid, on_unknown);
+        })
+        .await;
+        let message = stage.accept(&["a"]).await;
+        stage.provider.found.lock().unwrap().insert("a".to_owned(), found);
+        stage.crash(&message).await;
+        stage.advance_ms(2 * MINUTE_MS);
+        assert_eq!(stage.deliver(&message).await, sqs::Outcome::Done, "{case}");
+        assert_eq!((stage.sent().len(), stage.statuses().await), (sends, vec![status]), "{case}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_5_the_id_that_a_look_up_found_is_kept() {
+    let stage = Stage::with(|integration| integration.provider = Provider::Postmark).await;
+    let message = stage.accept(&["a"]).await;
+    let taken = Found::Taken { provider_id: Some("told".to_owned()) };
+    stage.provider.found.lock().unwrap().insert("a".to_owned(), taken);
+    stage.crash(&message).await;
+    stage.advance_ms(2 * MINUTE_MS);
+    stage.deliver(&message).await;
+    let bundle = stage.store.bundles(&stage.scope, &campaign(), None, 1).await.unwrap().items.remove(0);
+    assert_eq!(bundle.results, [domain::bundle::MemberResult::Sent { provider_id: Some("told".to_owned()) }]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_5_what_is_put_back_after_a_crash_is_still_in_doubt() {
+    let stage = Stage::with(|integration| integration.provider = Provider::Sendgrid).await;
+    let message = stage.accept(&["a"]).await;
+    stage.provider.found.lock().unwrap().insert("a".to_owned(), Found::Taken { provider_id: None });
+    stage.crash(&message).await;
+    stage.advance_ms(2 * MINUTE_MS);
+    let paused = domain::rate::RateState::default().paused(stage.clock.now().plus_ms(30_000));
+    stage.store.save_rate(&stage.scope, &stage.own(), &paused).await.unwrap();
+    stage.deliver(&message).await;
+    stage.run_queue().await;
+    assert_eq!((stage.sent().len(), stage.statuses().await), (0, vec![Sent]));
+}
+
+/// The provider takes the message and then says nothing.
+#[tokio::test(start_paused = true)]
+async fn row_6_a_blind_provider_that_hangs_gets_the_same_delivery_once_more() {
+    let stage = Stage::with(|integration| integration.provider = Provider::Smtp).await;
+    stage.answers("b", FailureKind::Unknown, 1);
+    let message = stage.accept(&["a", "b"]).await;
+    stage.deliver(&message).await;
+    stage.run_queue().await;
+    assert_eq!(stage.statuses().await, [Sent, Sent]);
+    let handed = stage.handed();
+    let ids: Vec<_> = handed.iter().filter(|it| it.address == "b").map(|it| &it.delivery).collect();
+    assert_eq!((handed.len(), ids.len()), (3, 2));
+    assert_eq!(ids[0], ids[1], "so that a receiver can tell that it is the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_6_a_provider_that_hangs_and_can_be_asked_gets_nothing_twice() {
+    for on_unknown in [OnUnknown::Retry, OnUnknown::Hold] {
+        let stage = Stage::with(|integration| {
+            (integration.provider, integration.on_unknown) = (Provider::Sendgrid, on_unknown);
+        })
+        .await;
+        stage.answers("a", FailureKind::Unknown, 1);
+        stage.answers("b", FailureKind::Unknown, 1);
+        let found = BTreeMap::from([
+            ("a".to_owned(), Found::Taken { provider_id: Some("told".to_owned()) }),
+            ("b".to_owned(), Found::NotTaken),
+        ]);
+        *stage.provider.found.lock().unwrap() = found;
+        let message = stage.accept(&["a", "b"]).await;
+        stage.deliver(&message).await;
+        let queued = stage.queues.drain();
+        assert_eq!(queued[0].delay_s, 60, "a log is a moment late");
+        for message in queued {
+            stage.advance_ms(MINUTE_MS);
+            stage.deliver(&BundleMessage::decode(&message.body).unwrap()).await;
+        }
+        assert_eq!(stage.sent(), ["a", "b", "b"]);
+        assert_eq!(stage.statuses().await, [Sent, Sent]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_who_resends_what_nobody_can_tell_has_decided() {
+    let stage = Stage::with(|integration| {
+        (integration.provider, integration.on_unknown) = (Provider::Sendgrid, OnUnknown::Hold);
+    })
+    .await;
+    stage.answers("a", FailureKind::Unknown, 1);
+    let message = stage.accept(&["a"]).await;
+    stage.deliver(&message).await;
+    stage.run_queue().await;
+    assert_eq!((stage.sent(), stage.statuses().await), (vec!["a".to_owned()], vec![Unknown]));
+    let mut bundle = stage.store.bundles(&stage.scope, &campaign(), None, 9).await.unwrap().items.pop().unwrap();
+    let next = bundle.resend(&[Unknown], stage.clock.now()).unwrap();
+    stage.store.resend(&stage.scope, &bundle, &next).await.unwrap();
+    stage.deliver(&BundleMessage { bundle: next.id, ..message }).await;
+    assert_eq!((stage.sent().len(), stage.statuses().await), (2, vec![Sent]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn row_10_nobody_sends_while_the_provider_wants_silence() {
     let stage = Stage::new().await;
@@ -356,6 +563,26 @@ async fn a_lost_answer_to_the_finish_is_recognised_as_its_own_work() {
     stage.run_queue().await;
     assert_eq!(stage.sent(), ["a", "b", "b"]);
     assert_eq!(stage.statuses().await, [Sent, Sent]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suppressed_address_never_reaches_the_provider() {
+    let stage = Stage::with(|integration| integration.provider = Provider::Smtp).await;
+    let entry = domain::suppression::Suppression {
+        address: "b@example.com".to_owned(),
+        reason: domain::suppression::SuppressionReason::Bounced,
+        at: NOON,
+        detail: String::new(),
+        campaign: None,
+        delivery: None,
+        integration: None,
+    };
+    store::Suppressions::suppress(&*stage.store, &stage.scope, &[entry]).await.unwrap();
+    let message = stage.accept(&["a@example.com", "B@Example.com"]).await;
+    stage.deliver(&message).await;
+    assert_eq!(stage.sent(), ["a@example.com"]);
+    assert_eq!(stage.statuses().await, [Sent, Failed]);
+    assert!(stage.queues.drain().is_empty(), "it is not tried again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -416,6 +643,100 @@ async fn row_16_a_deleted_integration_and_a_cancelled_campaign_cancel() {
     stage.store.set_campaign_state(&stage.scope, &campaign(), active, cancelled, &audit()).await.unwrap();
     stage.deliver(&message).await;
     assert_eq!((stage.sent().len(), stage.statuses().await), (0, vec![Cancelled]));
+}
+
+/// Opens lines with secrets out of a real vault, whose key service can be throttled.
+struct Vaulted {
+    connections: crate::connections::Connections<MemoryStore, Arc<MemoryKms>>,
+    provider: Arc<Scripted>,
+}
+
+impl Lines for Vaulted {
+    type Line = ScriptedLine;
+
+    async fn open(&self, scope: &TenantScope, integration: &Integration) -> Result<Arc<ScriptedLine>, Failure> {
+        let secrets = self.connections.secrets(scope, integration).await?;
+        assert_eq!(secrets["bot_token"].expose(), "xoxb-1");
+        let (provider, integration) = (Arc::clone(&self.provider), integration.id.clone());
+        Ok(Arc::new(ScriptedLine { provider, integration, opening: 0 }))
+    }
+
+    fn forget(&self, _: &TenantScope, _: &Integration) {}
+}
+
+/// A stage whose integration has a sealed secret and tries nothing again, and a sender that has to open it.
+async fn vaulted(jitter: fn() -> f64) -> (Stage, Arc<MemoryKms>, Sender<MemoryStore, Arc<MemoryQueues>, Vaulted>) {
+    let stage = Stage::new().await;
+    let kms = Arc::new(MemoryKms::default());
+    let clock = Arc::clone(&stage.clock) as Arc<dyn Clock>;
+    let vault = Arc::new(Vault::new(Arc::clone(&kms), Arc::clone(&clock)));
+    let integration = {
+        let mut integration = stage.integration.lock().unwrap();
+        integration.retry_policy = domain::retry::RetryPolicy::Manual;
+        (integration.rev, integration.secret_version) = (integration.rev + 1, 1);
+        integration.clone()
+    };
+    let secrets = [("bot_token".to_owned(), domain::secret::Secret::new("xoxb-1".into()))].into();
+    let sealed = vault.seal(&stage.scope, &integration.id, 1, &secrets).await.unwrap();
+    stage.store.save_integration(&stage.scope, &integration, Some(&sealed), false, &audit()).await.unwrap();
+    let guard = Arc::new(guard::Guard::new(guard::Egress::default()));
+    let endpoints = providers::Endpoints::default();
+    let connections =
+        crate::connections::Connections::new(stage.store.clone(), vault, guard, endpoints, Arc::clone(&clock));
+    let lines = Vaulted { connections, provider: Arc::clone(&stage.provider) };
+    let sender = Sender::new(stage.store.clone(), Arc::clone(&stage.queues), lines, clock, jitter);
+    (stage, kms, sender)
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_11_a_throttled_key_service_delays_bundles_and_loses_none() {
+    let (stage, kms, sender) = vaulted(|| 0.0).await;
+    kms.throttle_next(3);
+    let deliver = async |message: &BundleMessage| sender.deliver(message, stage.clock.now().plus_ms(MINUTE_MS)).await;
+    for recipients in [["a", "b"], ["c", "d"]] {
+        assert_eq!(deliver(&stage.accept(&recipients).await).await, sqs::Outcome::Done, "not poison");
+    }
+    assert_eq!(stage.sent().len(), 0);
+    let mut rounds = 0;
+    loop {
+        let queued = stage.queues.drain();
+        if queued.is_empty() {
+            break;
+        }
+        rounds += 1;
+        let longest = queued.iter().map(|message| message.delay_s).max().unwrap();
+        stage.advance_ms(i64::from(longest) * SECOND_MS);
+        for message in queued {
+            assert_eq!(deliver(&BundleMessage::decode(&message.body).unwrap()).await, sqs::Outcome::Done);
+        }
+    }
+    assert_eq!((stage.sent(), rounds), (["a", "b", "c", "d"].map(str::to_owned).to_vec(), 2));
+    assert_eq!(stage.statuses().await, [Sent; 4], "though the policy tries nothing again: it was no attempt");
+    let bundles = stage.store.bundles(&stage.scope, &campaign(), None, 9).await.unwrap().items;
+    assert!(bundles.iter().all(|bundle| bundle.id.generation == 0 && bundle.attempts <= 1), "{bundles:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_11_one_call_opens_the_secrets_of_many_bundles() {
+    let (stage, kms, sender) = vaulted(|| 0.0).await;
+    let before = kms.calls();
+    for number in 0..30 {
+        let message = stage.accept(&[&format!("a{number}")]).await;
+        sender.deliver(&message, stage.clock.now().plus_ms(MINUTE_MS)).await;
+    }
+    assert_eq!((stage.sent().len(), kms.calls() - before), (30, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_11_what_was_refused_together_does_not_ask_again_together() {
+    let mut delays = Vec::new();
+    for jitter in [|| -1.0, || 0.0, || 1.0] {
+        let (stage, kms, sender) = vaulted(jitter).await;
+        kms.throttle_next(1);
+        sender.deliver(&stage.accept(&["a"]).await, stage.clock.now().plus_ms(MINUTE_MS)).await;
+        delays.extend(stage.queues.drain().iter().map(|message| message.delay_s));
+    }
+    assert_eq!(delays, [8, 10, 12]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -518,4 +839,266 @@ async fn a_message_that_cannot_be_made_fails_for_good_and_says_why() {
     stage.deliver(&message).await;
     assert_eq!(stage.sent().len(), 0);
     assert!(stage.statuses().await.contains(&Failed));
+}
+
+fn mail(integration: &mut Integration) {
+    integration.provider = Provider::Smtp;
+    integration.last_test = Some(TestReport::passed("", 5, NOON));
+}
+
+fn broken_mail(integration: &mut Integration) {
+    let failure = Failure::new(TRANSIENT, "unreachable", "connection refused");
+    integration.provider = Provider::Smtp;
+    integration.last_test = Some(TestReport::failed(&failure, 5, NOON));
+}
+
+/// As many recipients as one bundle holds.
+fn many() -> Vec<&'static str> {
+    const ALL: [&str; 25] = [
+        "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v",
+        "w", "x", "y",
+    ];
+    ALL.to_vec()
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_test_of_one_fails_the_next_sends_and_the_bundle_says_so() {
+    let stage = Stage::with(broken_mail).await;
+    let second = stage.second().await;
+    let message = stage.accept(&["a", "b"]).await;
+    assert_eq!(stage.deliver(&message).await, sqs::Outcome::Done);
+    assert_eq!((stage.handed_to(&stage.own()), stage.taken_by(&second)), (0, 2));
+    assert_eq!((stage.senders().await, stage.statuses().await), (vec![second], vec![Sent; 2]));
+    assert_eq!(stage.store.calls("move_to"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_of_those_that_pass_stands_in() {
+    let stage = Stage::with(broken_mail).await;
+    let save = async |priority, adjust: fn(&mut Integration)| {
+        let mut other = Integration { priority, ..runtime::testing::integration(Provider::Smtp) };
+        adjust(&mut other);
+        stage.store.save_integration(&stage.scope, &other, None, false, &audit()).await.unwrap();
+        other.id
+    };
+    save(1, broken_mail).await;
+    save(2, |it| it.enabled = false).await;
+    save(3, |it| it.provider = Provider::Smtp).await;
+    let full = save(4, |it| {
+        mail(it);
+        it.limits = Limits { per_day: Some(0), ..Limits::default() };
+    })
+    .await;
+    let (next, last) = (save(5, mail).await, save(6, mail).await);
+    let message = stage.accept(&["a"]).await;
+    stage.deliver(&message).await;
+    let handed = [&stage.own(), &full, &next, &last].map(|id| stage.handed_to(id));
+    assert_eq!(handed, [0, 0, 1, 0], "not one that is broken, disabled, untested or has no room");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_stands_in_for_an_integration_that_the_caller_named() {
+    let stage = Stage::with(broken_mail).await;
+    let second = stage.second().await;
+    let message = stage.accept_for(true, &["a"]).await;
+    stage.deliver(&message).await;
+    assert_eq!((stage.taken_by(&stage.own()), stage.handed_to(&second)), (1, 0));
+    assert_eq!(stage.store.calls("integrations"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_stands_in_where_addresses_mean_something_to_one_only() {
+    let stage = Stage::with(|integration| {
+        broken_mail(integration);
+        integration.provider = Provider::Slack;
+    })
+    .await;
+    let other = Integration {
+        last_test: Some(TestReport::passed("", 5, NOON)),
+        ..runtime::testing::integration(Provider::Slack)
+    };
+    stage.store.save_integration(&stage.scope, &other, None, false, &audit()).await.unwrap();
+    let message = stage.accept(&["a"]).await;
+    stage.deliver(&message).await;
+    assert_eq!(stage.senders().await, [stage.own()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_breaks_in_mid_campaign_is_left_to_itself_and_the_next_sends_the_rest() {
+    let stage = Stage::with(mail).await;
+    let (own, second) = (stage.own(), stage.second().await);
+    let healthy = stage.accept(&["before"]).await;
+    stage.deliver(&healthy).await;
+    stage.break_down(&own, TRANSIENT);
+    let (first, later) = (stage.accept(&many()).await, stage.accept(&["later"]).await);
+    stage.deliver(&first).await;
+    let tried = stage.handed_to(&own) - 1;
+    assert!((ATTEMPTS_MIN as usize..=ATTEMPTS_MIN as usize + 2).contains(&tried), "{tried}: the rest was not tried");
+    stage.deliver(&later).await;
+    stage.run_queue().await;
+    assert_eq!(stage.statuses().await, [Sent; 27]);
+    assert_eq!((stage.taken_by(&own), stage.taken_by(&second)), (1, 26), "everybody once");
+    let integration = stage.store.integration(&stage.scope, &own).await.unwrap().unwrap();
+    let test = integration.last_test.unwrap();
+    assert_eq!((test.status, test.code.as_str()), (HealthStatus::Warn, "breaker_open"));
+    assert_eq!(stage.store.calls("record_test"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_first_may_have_taken_is_never_handed_to_the_next() {
+    let stage = Stage::with(mail).await;
+    let (own, second) = (stage.own(), stage.second().await);
+    stage.break_down(&own, FailureKind::Unknown);
+    let message = stage.accept(&many()).await;
+    stage.deliver(&message).await;
+    let in_doubt: Vec<_> = stage.handed().into_iter().map(|it| it.address).collect();
+    assert!(in_doubt.len() >= ATTEMPTS_MIN as usize && in_doubt.len() < 25, "{in_doubt:?}");
+    for message in stage.queues.drain() {
+        stage.advance_ms(i64::from(message.delay_s) * SECOND_MS);
+        stage.deliver(&BundleMessage::decode(&message.body).unwrap()).await;
+    }
+    assert_eq!(stage.taken_by(&second), 25 - in_doubt.len(), "what was never tried is sent at once");
+    stage.mend(&own);
+    stage.run_queue().await;
+    assert_eq!(stage.statuses().await, [Sent; 25]);
+    assert_eq!((stage.taken_by(&own), stage.taken_by(&second)), (in_doubt.len(), 25 - in_doubt.len()));
+    let both = stage.handed().iter().filter(|it| it.through == second && in_doubt.contains(&it.address)).count();
+    assert_eq!(both, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_bundle_stays_with_whoever_had_it() {
+    let stage = Stage::with(broken_mail).await;
+    let second = stage.second().await;
+    let message = stage.accept(&["a"]).await;
+    stage.crash(&message).await;
+    stage.advance_ms(2 * MINUTE_MS);
+    stage.deliver(&message).await;
+    assert_eq!((stage.taken_by(&stage.own()), stage.handed_to(&second)), (1, 0));
+
+    // The same where the crashed sender had given it to the second: that is known before anything is sent.
+    let stage = Stage::with(broken_mail).await;
+    let second = stage.second().await;
+    let message = stage.accept(&["a"]).await;
+    let claimed = stage.crash(&message).await;
+    stage.store.move_to(&stage.scope, &claimed, &second).await.unwrap();
+    stage.advance_ms(2 * MINUTE_MS);
+    stage.deliver(&message).await;
+    assert_eq!((stage.handed_to(&stage.own()), stage.taken_by(&second)), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_before_it_is_known_who_sends_it() {
+    let stage = Stage::with(broken_mail).await;
+    stage.second().await;
+    let message = stage.accept(&["a"]).await;
+    stage.store.fail_next("move_to", StoreError::Unavailable("throttled".into()));
+    assert_ne!(stage.deliver(&message).await, sqs::Outcome::Done);
+    assert_eq!(stage.handed().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn if_nobody_can_stand_in_everything_waits_and_one_message_tries() {
+    let stage = Stage::with(mail).await;
+    let own = stage.own();
+    stage.break_down(&own, TRANSIENT);
+    let first = stage.accept(&many()).await;
+    stage.deliver(&first).await;
+    let opened_at = stage.clock.now();
+    let second = stage.accept(&["late", "later"]).await;
+    let tried = stage.handed_to(&own);
+    stage.deliver(&second).await;
+    assert_eq!(stage.handed_to(&own), tried, "nobody is let through");
+    let waiting = stage.store.bundles(&stage.scope, &campaign(), None, 99).await.unwrap().items;
+    let back = waiting.iter().find(|it| it.id == second.bundle).unwrap();
+    assert_eq!((back.state, back.attempts), (BundleState::Queued, 0), "no attempt is counted");
+    assert!(back.due.since_ms(opened_at) <= OPEN_MS && back.due > opened_at);
+
+    // Half open: one message fails, and the others wait for another 30 seconds.
+    stage.queues.drain();
+    stage.advance_ms(OPEN_MS);
+    stage.deliver(&second).await;
+    assert_eq!(stage.handed_to(&own), tried + 1, "one of two");
+    let rate = stage.store.rate(&stage.scope, &own).await.unwrap();
+    assert!(matches!(rate.breaker, Breaker::Open { until } if until > stage.clock.now()), "{rate:?}");
+
+    // Half open again, and mended: one message closes it, and everything goes.
+    stage.mend(&own);
+    stage.advance_ms(2 * OPEN_MS);
+    stage.run_queue().await;
+    let third = stage.accept(&["new"]).await;
+    stage.deliver(&third).await;
+    assert_eq!(stage.store.rate(&stage.scope, &own).await.unwrap().breaker, Breaker::Closed);
+    assert!(stage.statuses().await.iter().filter(|status| **status == Sent).count() >= 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_that_waits_for_long_is_left_to_the_sweeper() {
+    let stage = Stage::with(mail).await;
+    let message = stage.accept(&["a"]).await;
+    let mut rounds = 0;
+    loop {
+        let until = stage.clock.now().plus_ms(OPEN_MS);
+        let rate = stage.store.rate(&stage.scope, &stage.own()).await.unwrap();
+        let open = rate.with_breaker(Breaker::Open { until });
+        stage.store.save_rate(&stage.scope, &stage.own(), &open).await.unwrap();
+        stage.deliver(&message).await;
+        rounds += 1;
+        stage.advance_ms(OPEN_MS);
+        if stage.queues.drain().is_empty() {
+            break;
+        }
+    }
+    assert_eq!(rounds, ROUNDS_MAX);
+    let due = stage.store.due(stage.clock.now(), 10).await.unwrap();
+    assert!(due.iter().any(|due| matches!(due, store::Due::Bundle(..))), "{due:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_recipients_and_requests_to_slow_down_open_no_breaker() {
+    for kind in [FailureKind::Permanent, FailureKind::Throttled { after_ms: Some(0) }] {
+        let stage = Stage::with(mail).await;
+        stage.break_down(&stage.own(), kind);
+        let message = stage.accept(&many()).await;
+        stage.deliver(&message).await;
+        let rate = stage.store.rate(&stage.scope, &stage.own()).await.unwrap();
+        assert_eq!((rate.breaker, stage.store.calls("record_test")), (Breaker::Closed, 0), "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_that_cannot_be_read_open_the_breaker_but_our_own_trouble_does_not() {
+    for (kind, opens) in [(FailureKind::Unauthorized, true), (TRANSIENT, false)] {
+        let stage = Stage::with(mail).await;
+        let failure = Failure::new(kind, "secret_unreadable", "");
+        stage.provider.locked.lock().unwrap().insert(stage.own(), failure);
+        let message = stage.accept(&many()).await;
+        stage.deliver(&message).await;
+        let rate = stage.store.rate(&stage.scope, &stage.own()).await.unwrap();
+        assert_eq!(!rate.breaker.is_closed(), opens, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_that_failed_is_not_covered_by_a_warning() {
+    let stage = Stage::with(broken_mail).await;
+    stage.break_down(&stage.own(), TRANSIENT);
+    let message = stage.accept(&many()).await;
+    stage.deliver(&message).await;
+    let rate = stage.store.rate(&stage.scope, &stage.own()).await.unwrap();
+    assert!(!rate.breaker.is_closed());
+    assert!(stage.store.integration(&stage.scope, &stage.own()).await.unwrap().unwrap().fails());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disabled_integration_holds_even_where_another_could_stand_in() {
+    let stage = Stage::with(|integration| {
+        broken_mail(integration);
+        integration.enabled = false;
+    })
+    .await;
+    stage.second().await;
+    let message = stage.accept(&["a"]).await;
+    stage.deliver(&message).await;
+    assert_eq!((stage.handed().len(), stage.statuses().await), (0, vec![Held]));
 }
