@@ -161,7 +161,7 @@ impl<S: Rates> Leases<S> {
         scope: &TenantScope,
         id: &IntegrationId,
         now: Timestamp,
-        turn: impl Fn(Breaker) -> Option<Breaker> + Send,
+        turn: impl Fn(Breaker) -> Option<Breaker> + Send + Sync,
     ) -> Result<bool, StoreError> {
         let key = (scope.tenant().clone(), id.clone());
         self.forget_attempts(&key, now);
@@ -297,15 +297,17 @@ mod tests {
 
     /// Two senders of one integration: `count` leases of both, taken in turn, all at one moment.
     struct Two {
-        leases: [Leases<Arc<Remote>>; 2],
+        leases: [Leases<Shared>; 2],
         remote: Arc<Remote>,
         id: IntegrationId,
         limits: Limits,
     }
 
-    impl Rates for Arc<Remote> {
+    struct Shared(Arc<Remote>);
+
+    impl Rates for Shared {
         async fn rate(&self, scope: &TenantScope, id: &IntegrationId) -> Result<RateState, StoreError> {
-            (**self).rate(scope, id).await
+            self.0.rate(scope, id).await
         }
 
         async fn save_rate(
@@ -314,14 +316,14 @@ mod tests {
             id: &IntegrationId,
             state: &RateState,
         ) -> Result<(), RateConflict> {
-            (**self).save_rate(scope, id, state).await
+            self.0.save_rate(scope, id, state).await
         }
     }
 
     impl Two {
         fn new(limits: Limits) -> Self {
             let remote = Arc::new(Remote::default());
-            let leases = [(); 2].map(|()| Leases::new(Lazy::ready(Arc::clone(&remote))));
+            let leases = [(); 2].map(|()| Leases::new(Lazy::ready(Shared(Arc::clone(&remote)))));
             Self { leases, remote, id: IntegrationId::generate(), limits }
         }
 
