@@ -13,7 +13,8 @@ use trunkline::{
 /// The senders: what the budget says of start and size holds for each of them.
 pub(super) const SENDERS: [&str; 2] = ["send-slack", "send-email"];
 
-const OTHERS: [&str; 8] = ["configure", "deliveries", "keys", "preflight", "probe", "send-teams", "sweep", "tenants"];
+const OTHERS: &[&str] =
+    &["configure", "deliveries", "keys", "preflight", "probe", "send-teams", "sweep", "tenants", "track-ses"];
 
 /// Builds what is missing and returns the folder to deploy.
 pub(super) async fn build(progress: &Progress) -> Fallible<PathBuf> {
@@ -25,7 +26,7 @@ pub(super) async fn build(progress: &Progress) -> Fallible<PathBuf> {
     progress
         .step("Measured functions, release build", async |bar| build_only(&project, true, &with_double, bar).await)
         .await?;
-    progress.step("Other functions", async |bar| build_only(&project, false, &OTHERS, bar).await).await?;
+    progress.step("Other functions", async |bar| build_only(&project, false, OTHERS, bar).await).await?;
 
     let folder = project.target.join("trunkline/budget");
     if folder.exists() {
