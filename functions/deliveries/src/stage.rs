@@ -43,7 +43,7 @@ pub(crate) struct Stage {
     pub(crate) queues: Arc<MemoryQueues>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) scope: TenantScope,
-    integration: IntegrationId,
+    pub(crate) integration: IntegrationId,
     pending: Mutex<VecDeque<BundleMessage>>,
 }
 
@@ -225,6 +225,15 @@ impl Stage {
             return true;
         }
         false
+    }
+
+    /// Gives the next bundle that may be claimed to another integration, as a sender does while its own fails.
+    pub(crate) async fn move_next_to(&self, integration: &IntegrationId) {
+        self.collect();
+        let message = self.pending.lock().unwrap().front().unwrap().clone();
+        let claimed = self.claim(&message).await.unwrap().bundle;
+        self.store.move_to(&self.scope, &claimed, integration).await.unwrap();
+        self.store.put_back(&self.scope, &claimed, self.clock.now(), true).await.unwrap();
     }
 
     /// Attempts on everything that may be claimed now.

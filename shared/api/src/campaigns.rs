@@ -112,7 +112,8 @@ impl SimulationBody {
             fault("duration_days", "out_of_range", format!("enter 1 to {DURATION_MAX_DAYS} days"));
         }
         let plain = |id: &str| {
-            (1..=100).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+            (1..=100).contains(&id.len())
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         };
         if self.payload_id.as_deref().is_some_and(|id| !plain(id)) {
             fault("payload_id", "invalid", "enter the id of a payload of the content library".to_owned());
@@ -440,8 +441,12 @@ impl DeliveryError {
 pub struct AttemptView {
     /// Counts from 1 and starts anew with a resend.
     pub number: u16,
-    /// `sent`, `retrying`, `failed`, `dead`, `unknown`, or `waiting` when the limits left no room.
+    /// `sent`, `retrying`, `failed`, `dead`, `unknown`, or `waiting` when it was not tried: the limits left no room, or
+    /// the integration's breaker was open.
     pub result: String,
+    /// The integration it went through: another than the first where one took over.
+    #[schema(value_type = String)]
+    pub integration_id: IntegrationId,
     /// A stable code; `null` when sent.
     pub code: Option<String>,
     /// The provider's own words.

@@ -1,6 +1,7 @@
 //! Integrations: what is configured, and how it does.
 
 use domain::{
+    breaker::Breaker,
     channel::{Kind, OnUnknown, Provider},
     failure::explain,
     health::{HealthFigures, HealthStatus, TestReport},
@@ -357,6 +358,8 @@ pub struct UsageView {
     pub day: Option<WindowView>,
     /// The provider asked for silence until then, RFC 3339; `null` if it did not.
     pub paused_until: Option<String>,
+    /// Whether its senders are let through.
+    pub breaker: BreakerView,
     /// Why nothing is counted; `null` where it is.
     pub not_counted: Option<NotCounted>,
 }
@@ -372,6 +375,22 @@ pub struct WindowView {
     pub percent: Option<f64>,
     /// When the count begins anew, RFC 3339.
     pub until: String,
+}
+
+/// The breaker of an integration: it opens when 70 % of at least 10 messages failed within 5 minutes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BreakerView {
+    /// `closed`: messages go through it. `open`: none do. `half_open`: one is tried.
+    pub state: String,
+    /// Until when it is open, or until when a trial under way may take, RFC 3339; `null` otherwise.
+    pub until: Option<String>,
+}
+
+impl BreakerView {
+    fn of(breaker: Breaker, now: Timestamp) -> Self {
+        let (state, until) = breaker.shown(now);
+        Self { state: state.to_owned(), until: until.map(Timestamp::to_rfc3339) }
+    }
 }
 
 /// Why an integration's use is not counted.
@@ -398,6 +417,7 @@ impl UsageView {
             hour: usage.map(|usage| window(usage.hour)),
             day: usage.map(|usage| window(usage.day)),
             paused_until: (rate.paused_until > now).then(|| rate.paused_until.to_rfc3339()),
+            breaker: BreakerView::of(rate.breaker, now),
             not_counted: usage.is_none().then(|| NotCounted {
                 reason: "This integration has no limits, and counting without one would make every bundle dearer by a \
                          write. Set a limit, however high, to have its use counted."

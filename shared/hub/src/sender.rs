@@ -20,7 +20,7 @@ use crate::{
     suppressed::{Suppressed, SuppressionLists},
 };
 use domain::{
-    bundle::{Bundle, ClaimRefusal, Envelope, FinishRules, Outcome, Payload, Recipient},
+    bundle::{Bundle, ClaimRefusal, Envelope, FinishRules, Outcome, Payload},
     campaign::CampaignState,
     channel::{OnUnknown, ProviderClass},
     failure::{Failure, FailureKind},

@@ -7,9 +7,10 @@ use crate::{
 use api::integrations::{AlertView, SummaryView, TestView};
 use axum::extract::State;
 use domain::{
+    breaker::OPEN_CODE,
     channel::Channel,
     health::HealthStatus,
-    integration::{Integration, preferred},
+    integration::{Integration, in_order, stand_ins},
 };
 use runtime::http::{Answer, Json};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub(crate) async fn summary<P: Place>(State(hub): State<Arc<Hub<P>>>, caller: Ma
 }
 
 fn of(all: &[Integration]) -> SummaryView {
-    let error = all.iter().filter(|integration| integration.enabled && fails(integration)).count();
+    let error = all.iter().filter(|integration| integration.enabled && integration.fails()).count();
     let disabled = all.iter().filter(|integration| !integration.enabled).count();
     SummaryView {
         total: all.len(),
@@ -29,10 +30,6 @@ fn of(all: &[Integration]) -> SummaryView {
         disabled,
         alerts: all.iter().filter_map(|integration| alert(integration, all)).collect(),
     }
-}
-
-fn fails(integration: &Integration) -> bool {
-    integration.last_test.as_ref().is_some_and(|test| test.status == HealthStatus::Fail)
 }
 
 /// What needs attention about an enabled integration.
@@ -53,7 +50,8 @@ fn alert(integration: &Integration, all: &[Integration]) -> Option<AlertView> {
 }
 
 /// What an integration's trouble means for campaigns, in English and Arabic. A campaign that names no integration goes
-/// through the preferred one of its channel, and does not start while that one's test fails.
+/// through the first of its channel whose test passes, where another may take over; one that names this does not start
+/// while its test fails.
 fn impact(integration: &Integration, all: &[Integration]) -> (String, String) {
     let Some(channel) = integration.channel() else { return impact_on_sign_in(integration) };
     let (name, name_ar) = match channel {
@@ -62,44 +60,75 @@ fn impact(integration: &Integration, all: &[Integration]) -> (String, String) {
         Channel::Teams => ("Teams", "Teams"),
         Channel::M365 => ("Microsoft 365", "Microsoft 365"),
     };
-    if !fails(integration) {
+    let others = stand_ins(all, channel, &integration.id);
+    let other = others.first().map(|other| other.name.as_str());
+    if integration.last_test.as_ref().is_some_and(|test| test.code == OPEN_CODE) {
+        return match other {
+            Some(other) => (
+                format!(
+                    "Messages by {name} go through \"{other}\" meanwhile; those of campaigns that name this integration wait."
+                ),
+                format!(
+                    "تُرسل رسائل {name_ar} في هذه الأثناء عبر \"{other}\"؛ وتنتظر رسائل الحملات التي تحدد هذا التكامل."
+                ),
+            ),
+            None => (
+                format!("Messages by {name} through this integration wait until it works again; none is lost."),
+                format!("تنتظر رسائل {name_ar} عبر هذا التكامل حتى يعود إلى العمل؛ ولا تُفقد أي رسالة."),
+            ),
+        };
+    }
+    if !integration.fails() {
         return (
             format!("Messages by {name} still go out, but slower than usual."),
             format!("ما زالت رسائل {name_ar} تُرسل، ولكن أبطأ من المعتاد."),
         );
     }
-    let is_preferred = preferred(all, channel).is_some_and(|preferred| preferred.id == integration.id);
-    if !is_preferred {
-        return (
+    let first = in_order(all, channel).first().is_some_and(|first| first.id == integration.id);
+    match other {
+        Some(other) if first => (
             format!(
-                "Only {name} campaigns that name this integration are affected: they do not start until it is mended."
+                "Campaigns by {name} go through \"{other}\" meanwhile; those that name this integration do not start \
+                 until it is mended."
             ),
-            format!("تتأثر فقط حملات {name_ar} التي تحدد هذا التكامل: لن تبدأ حتى يُصلَح."),
-        );
-    }
-    let mut others =
-        all.iter().filter(|other| other.channel() == Some(channel) && other.usable() && other.id != integration.id);
-    match others.find(|other| !fails(other)) {
-        Some(other) => (
-            format!(
-                "Campaigns by {name} do not start until it is mended. To send through \"{}\" meanwhile, disable this one.",
-                other.name
-            ),
-            format!(
-                "لن تبدأ حملات {name_ar} حتى يُصلَح هذا التكامل. للإرسال عبر \"{}\" في هذه الأثناء، عطّل هذا التكامل.",
-                other.name
-            ),
+            format!("تُرسل حملات {name_ar} في هذه الأثناء عبر \"{other}\"؛ أما التي تحدد هذا التكامل فلن تبدأ حتى يُصلَح."),
         ),
-        None => (
-            format!("No campaign by {name} starts until it is mended, and no other integration can stand in."),
-            format!("لن تبدأ أي حملة عبر {name_ar} حتى يُصلَح، ولا يوجد تكامل آخر يحل محله."),
-        ),
+        Some(_) => only_who_name_it(name, name_ar),
+        None if !first && !channel.addresses_are_universal() => only_who_name_it(name, name_ar),
+        None => match working(all, integration, channel) {
+            Some(other) => (
+                format!(
+                    "Campaigns by {name} do not start until it is mended. To send through \"{other}\" meanwhile, disable this one."
+                ),
+                format!(
+                    "لن تبدأ حملات {name_ar} حتى يُصلَح هذا التكامل. للإرسال عبر \"{other}\" في هذه الأثناء، عطّل هذا التكامل."
+                ),
+            ),
+            None => (
+                format!("No campaign by {name} starts until it is mended, and no other integration can stand in."),
+                format!("لن تبدأ أي حملة عبر {name_ar} حتى يُصلَح، ولا يوجد تكامل آخر يحل محله."),
+            ),
+        },
     }
+}
+
+fn only_who_name_it(name: &str, name_ar: &str) -> (String, String) {
+    (
+        format!("Only {name} campaigns that name this integration are affected: they do not start until it is mended."),
+        format!("تتأثر فقط حملات {name_ar} التي تحدد هذا التكامل: لن تبدأ حتى يُصلَح."),
+    )
+}
+
+/// One that does not take over by itself but would serve if this one were disabled: it reaches other addresses, or was
+/// never tested.
+fn working<'a>(all: &'a [Integration], integration: &Integration, channel: Channel) -> Option<&'a str> {
+    let others = in_order(all, channel);
+    others.into_iter().find(|other| other.id != integration.id && !other.fails()).map(|other| other.name.as_str())
 }
 
 /// What the trouble of an integration that signs users in means, in English and Arabic.
 fn impact_on_sign_in(integration: &Integration) -> (String, String) {
-    if fails(integration) {
+    if integration.fails() {
         let en = "Users may be unable to sign in until it is mended; API keys work as before.";
         return (en.into(), "قد يتعذر على المستخدمين تسجيل الدخول حتى يُصلَح؛ وتعمل مفاتيح الواجهة كالمعتاد.".into());
     }
@@ -194,10 +223,26 @@ mod tests {
             impact_of(&[alone[0].clone(), spare.clone()])[0]
                 .ends_with("To send through \"Spare\" meanwhile, disable this one.")
         );
-        let first = Integration { priority: 1, ..spare };
+        let passed = TestReport::passed("", 5, Timestamp(0));
+        let tested = Integration { last_test: Some(passed), ..spare };
+        assert!(
+            impact_of(&[alone[0].clone(), tested.clone()])[0]
+                .starts_with("Campaigns by e-mail go through \"Spare\" meanwhile; those that name this integration")
+        );
+        let first = Integration { priority: 1, ..tested };
         assert!(
             impact_of(&[alone[0].clone(), first])[0].starts_with("Only e-mail campaigns that name this integration")
         );
+    }
+
+    #[test]
+    fn an_open_breaker_says_who_sends_meanwhile() {
+        let open = integration(Some(&TestReport::breaker_opened("", Timestamp(0))));
+        let spare = Integration { name: "Spare".into(), ..integration(Some(&TestReport::passed("", 5, Timestamp(0)))) };
+        let summary = of(&[open.clone(), spare]);
+        assert_eq!((summary.active, summary.error), (2, 0));
+        assert!(summary.alerts[0].impact.starts_with("Messages by e-mail go through \"Spare\" meanwhile;"));
+        assert!(of(&[open]).alerts[0].impact.ends_with("wait until it works again; none is lost."));
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub(crate) async fn usage<P: Place>(
 mod tests {
     use crate::stage::{Stage, acme};
     use domain::{
+        breaker::{Breaker, OPEN_MS},
         rate::{Lease, Limits, RateState},
         time::HOUR_MS,
     };
@@ -55,6 +56,7 @@ mod tests {
                 "hour": {"used": 247, "limit": null, "percent": null, "until": "2025-11-20T13:00:00.000Z"},
                 "day": {"used": 247, "limit": 20_000, "percent": 1.24, "until": "2025-11-21T00:00:00.000Z"},
                 "paused_until": "2025-11-20T12:00:30.000Z",
+                "breaker": {"state": "closed", "until": null},
                 "not_counted": null,
             })
         );
@@ -62,6 +64,19 @@ mod tests {
         let later = stage.get(&format!("{path}/usage")).await.body;
         assert_eq!((&later["hour"]["used"], &later["day"]["used"]), (&json!(0), &json!(247)));
         assert_eq!(later["paused_until"], Value::Null);
+    }
+
+    #[tokio::test]
+    async fn the_breaker_is_shown_as_its_senders_see_it() {
+        let stage = Stage::new().await;
+        let path = stage.slack_integration().await;
+        let id = stage.stored().await[0].id.clone();
+        let open = RateState::default().with_breaker(Breaker::Closed.opened(START).unwrap());
+        stage.store.save_rate(&acme(), &id, &open).await.unwrap();
+        let breaker = async || stage.get(&format!("{path}/usage")).await.body["breaker"].clone();
+        assert_eq!(breaker().await, json!({"state": "open", "until": "2025-11-20T12:00:30.000Z"}));
+        stage.clock.advance_ms(OPEN_MS);
+        assert_eq!(breaker().await, json!({"state": "half_open", "until": null}));
     }
 
     #[tokio::test]

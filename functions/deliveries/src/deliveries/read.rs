@@ -74,6 +74,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn each_attempt_says_through_which_integration_it_went() {
+        let stage = Stage::new();
+        stage.campaign("spring").await;
+        let id = stage.send("spring", &["a"]).await.remove(0);
+        let other = domain::ids::IntegrationId::generate();
+        stage.attempt_next(|_| transient()).await;
+        stage.clock.advance_ms(HOUR_MS);
+        stage.move_next_to(&other).await;
+        stage.clock.advance_ms(HOUR_MS);
+        stage.attempt_next(|_| sent()).await;
+        let told = stage.get(&format!("/v1/campaigns/spring/deliveries/{id}")).await.body;
+        let through: Vec<_> = told["attempts"].as_array().unwrap().iter().map(|it| &it["integration_id"]).collect();
+        assert_eq!(through, [&json!(stage.integration), &json!(other)]);
+        assert_eq!((&told["integration_id"], &told["status"]), (&json!(other), &json!("sent")));
+    }
+
+    #[tokio::test]
     async fn a_failure_is_explained_in_the_providers_words_and_in_two_languages() {
         let stage = Stage::new();
         stage.campaign("spring").await;

@@ -49,6 +49,7 @@ impl Attempt<'_> {
         AttemptView {
             number: self.bundle.attempts + 1,
             result: result.to_owned(),
+            integration_id: self.bundle.integration.clone(),
             code: self.cause().map(|cause| cause.code.clone()),
             detail: self.cause().map(|cause| cause.detail.clone()),
             reason: words.map(|words| words.en.to_owned()),
