@@ -5,7 +5,7 @@ use super::{
     audience::{API, SLACK, SMTP, TEAMS, TEAMS_WORKFLOW, Way},
 };
 use api::{
-    campaigns::{RecipientBody, SendRequest, TemplateUse, TotalsView},
+    campaigns::{SendRequest, TemplateUse, TotalsView},
     preflight::PreflightRequest,
 };
 use domain::{
@@ -36,7 +36,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub(super) struct Bench {
     client: Client,
     stack: StackState,
-    ways: Vec<(Way, IntegrationId, Vec<RecipientBody>)>,
+    ways: Vec<(Way, IntegrationId)>,
 }
 
 /// What came of the same question, asked often.
@@ -46,34 +46,55 @@ pub(super) struct Asked {
     pub(super) times_ms: Vec<f64>,
 }
 
+/// Requests of the same shape by every way, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    pub(super) name: &'static str,
+    /// The first recipient's number: nobody is in two loads.
+    pub(super) first: u32,
+    pub(super) recipients: u32,
+    /// The most recipients that a request names.
+    pub(super) a_request: usize,
+    /// Between two requests.
+    pub(super) pause: Duration,
+}
+
 /// What became of the deliveries of one way.
 pub(super) struct Sent {
     pub(super) way: Way,
     pub(super) totals: TotalsView,
-    /// From the moment at which the result was written to the event on the bus.
-    pub(super) written_to_event_ms: Vec<f64>,
-    /// From the moment at which the provider took the message, where it is known from the provider itself.
-    pub(super) taken_to_event_ms: Vec<f64>,
+    pub(super) to_event_ms: ToEvent,
+}
+
+/// How long it took until `delivery.sent` was seen on the bus, for each delivery that was sent.
+#[derive(Debug, Default)]
+pub(super) struct ToEvent {
+    /// From the request.
+    pub(super) request: Vec<f64>,
+    /// From the moment at which the provider took the message, where the provider itself tells it: e-mail by SMTP.
+    pub(super) taken: Vec<f64>,
+    /// From the moment at which the result was written.
+    pub(super) written: Vec<f64>,
 }
 
 impl Bench {
     /// Connects every channel.
-    pub(super) async fn open(stack: &StackState, deliveries: u32) -> Fallible<Self> {
+    pub(super) async fn open(stack: &StackState) -> Fallible<Self> {
         let client = Client::new(&stack.api_url, &stack.key)?;
         let teams = stack.teams_integration(TEAMS_WORKFLOW);
         if stack.slack.is_none() || stack.mail_api.is_none() {
             return Err("the doubles of the providers do not run".into());
         }
         let ways = [
-            (SMTP, stack.smtp_integration()?, deliveries),
-            (API, integrations::sendgrid_integration(), deliveries),
-            (SLACK, integrations::slack_integration(), deliveries),
-            (TEAMS, teams.ok_or("the Teams double does not run")?, deliveries / 4),
+            (SMTP, stack.smtp_integration()?),
+            (API, integrations::sendgrid_integration()),
+            (SLACK, integrations::slack_integration()),
+            (TEAMS, teams.ok_or("the Teams double does not run")?),
         ];
         let mut ready = Vec::new();
-        for (way, integration, count) in ways {
+        for (way, integration) in ways {
             let id = client.create_integration(&integration, false).await?.id;
-            ready.push((way, id, way.recipients(count)?));
+            ready.push((way, id));
         }
         Ok(Self { client, stack: stack.clone(), ways: ready })
     }
@@ -82,7 +103,7 @@ impl Bench {
     pub(super) async fn test(&self, bar: &ProgressBar) -> Fallible<Asked> {
         let mut asked = Asked::default();
         for _ in 0..QUESTIONS {
-            for (way, id, _) in &self.ways {
+            for (way, id) in &self.ways {
                 bar.set_message(way.name);
                 let test = asked.time(self.client.test_integration(id)).await?;
                 asked.yes += usize::from(test.status == HealthStatus::Ok);
@@ -95,13 +116,13 @@ impl Bench {
     pub(super) async fn preflight(&self, bar: &ProgressBar) -> Fallible<Asked> {
         let mut asked = Asked::default();
         for number in 0..QUESTIONS {
-            for (way, id, recipients) in &self.ways {
+            for (way, id) in &self.ways {
                 bar.set_message(way.name);
                 let question = PreflightRequest {
                     campaign_id: format!("kpi-preflight-{number}").parse()?,
                     channel: way.channel,
                     integration_id: Some(id.clone()),
-                    recipients: recipients.iter().take(way.a_request).cloned().collect(),
+                    recipients: way.recipients(0, u32::try_from(way.a_request)?)?,
                     message: None,
                     template: Some(template(*way)?),
                     simulation: None,
@@ -114,34 +135,42 @@ impl Bench {
         Ok(asked)
     }
 
-    /// Sends to everybody by every way at once and follows the bus until each delivery's end was told.
-    pub(super) async fn send(&self, bar: &ProgressBar) -> Fallible<Vec<Sent>> {
-        let mut arrivals = Arrivals::at(&self.stack.events_log);
+    /// Sends by every way and follows the bus until each delivery's end was told.
+    pub(super) async fn send(&self, load: Load, arrivals: &mut Arrivals, bar: &ProgressBar) -> Fallible<Vec<Sent>> {
+        let mut ways = Vec::new();
+        for (way, id) in &self.ways {
+            let campaign: CampaignId = format!("kpi-{}-{}", load.name, id.as_str().to_lowercase()).parse()?;
+            ways.push((*way, id, campaign, way.recipients(load.first, way.share_of(load.recipients))?));
+        }
+        let all = arrivals.ended() + ways.iter().map(|(.., recipients)| recipients.len()).sum::<usize>();
         let requests = async {
-            for (number, (way, id, recipients)) in self.ways.iter().enumerate() {
-                for (part, recipients) in recipients.chunks(way.a_request).enumerate() {
+            let mut requested = BTreeMap::new();
+            for (way, id, campaign, recipients) in &ways {
+                for (part, recipients) in recipients.chunks(load.a_request.min(way.a_request)).enumerate() {
                     let request = SendRequest {
                         channel: way.channel,
-                        integration_id: Some(id.clone()),
+                        integration_id: Some((*id).clone()),
                         message: None,
                         template: Some(template(*way)?),
                         simulation: None,
                         recipients: recipients.to_vec(),
                         sandbox: false,
                     };
-                    self.client.send(&campaign(number)?, &request, Some(&format!("part-{part}"))).await?;
+                    let at = now();
+                    let accepted = self.client.send(campaign, &request, Some(&format!("part-{part}"))).await?;
+                    requested.extend(accepted.deliveries.iter().map(|delivery| (delivery.id.to_string(), at)));
+                    sleep(load.pause).await;
                 }
             }
-            Ok::<_, Box<dyn std::error::Error>>(())
+            Ok::<_, Box<dyn std::error::Error>>(requested)
         };
-        let all: usize = self.ways.iter().map(|(.., recipients)| recipients.len()).sum();
-        let (accepted, told) = tokio::join!(requests, follow(&mut arrivals, all, bar));
-        accepted?;
+        let (requested, told) = tokio::join!(requests, follow(arrivals, all, bar));
+        let requested = requested?;
         told?;
         let taken = self.taken_by_the_mail_server()?;
         let mut sent = Vec::new();
-        for (number, (way, ..)) in self.ways.iter().enumerate() {
-            sent.push(self.outcome(*way, &campaign(number)?, &arrivals, &taken).await?);
+        for (way, _, campaign, _) in &ways {
+            sent.push(self.outcome(*way, campaign, arrivals, [&requested, &taken]).await?);
         }
         Ok(sent)
     }
@@ -151,19 +180,21 @@ impl Bench {
         way: Way,
         campaign: &CampaignId,
         arrivals: &Arrivals,
-        taken: &BTreeMap<String, Timestamp>,
+        [requested, taken]: [&BTreeMap<String, Timestamp>; 2],
     ) -> Fallible<Sent> {
         let deliveries = self.client.deliveries(campaign, DeliveryQuery::default()).await?;
         let totals = self.client.campaign(campaign).await?.totals.unwrap_or_default();
-        let (mut written_to_event_ms, mut taken_to_event_ms) = (Vec::new(), Vec::new());
+        let mut sent = Sent { way, totals, to_event_ms: ToEvent::default() };
+        let to_event = &mut sent.to_event_ms;
         for delivery in &deliveries {
             let id = delivery.id.to_string();
             let Some(seen) = arrivals.sent.get(&id) else { continue };
             let written = delivery.attempts.last().and_then(|attempt| Timestamp::parse(&attempt.at));
-            written_to_event_ms.extend(written.map(|written| between(written, *seen)));
-            taken_to_event_ms.extend(taken.get(&id).map(|taken| between(*taken, *seen)));
+            to_event.request.extend(requested.get(&id).map(|at| between(*at, *seen)));
+            to_event.taken.extend(taken.get(&id).map(|at| between(*at, *seen)));
+            to_event.written.extend(written.map(|at| between(at, *seen)));
         }
-        Ok(Sent { way, totals, written_to_event_ms, taken_to_event_ms })
+        Ok(sent)
     }
 
     /// When the mail server took each delivery: it writes that down itself, with the message's id.
@@ -199,10 +230,6 @@ async fn follow(arrivals: &mut Arrivals, all: usize, bar: &ProgressBar) -> Falli
         }
         sleep(LOOK_AGAIN).await;
     }
-}
-
-fn campaign(number: usize) -> Fallible<CampaignId> {
-    Ok(format!("kpi-{number}").parse()?)
 }
 
 fn template(way: Way) -> Fallible<TemplateUse> {

@@ -8,23 +8,29 @@ mod bench;
 mod report;
 
 use super::Outcome;
-use bench::Bench;
+use bench::{Bench, Load};
 use report::Report;
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 use tokio::signal::ctrl_c;
 use trunkline::{
-    kpi::page,
+    kpi::{arrivals::Arrivals, page},
     stack::{self, Progress, Project, StackState, UpOptions},
 };
 
 /// The stack's name. It is the command's own: one from before is ended.
 const STACK: &str = "kpi";
 
+/// One recipient a request, a few a second.
+const STEADY: Load =
+    Load { name: "steady", first: 100_000, recipients: 60, a_request: 1, pause: Duration::from_millis(200) };
+/// Campaigns of every way at the same time.
+const CAMPAIGNS: Load = Load { name: "campaign", first: 0, recipients: 0, a_request: 50, pause: Duration::ZERO };
+
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Deliveries by each channel; Teams gets a quarter, because it takes four messages a second.
+    /// Recipients of each way's campaign; Teams gets a quarter, because it takes four messages a second.
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(20..=5_000))]
     deliveries: u32,
     /// Measure release builds.
@@ -79,9 +85,14 @@ pub(crate) async fn run(args: Args) -> Outcome {
 }
 
 async fn measure(state: &StackState, deliveries: u32, release: bool, progress: &Progress) -> Fallible<Report> {
-    let bench = progress.step("Channels connected", async |_| Bench::open(state, deliveries).await).await?;
+    let bench = progress.step("Channels connected", async |_| Bench::open(state).await).await?;
     let tests = progress.step("Test Connection", async |bar| bench.test(bar).await).await?;
     let preflights = progress.step("Preflight", async |bar| bench.preflight(bar).await).await?;
-    let sent = progress.step("Deliveries", async |bar| bench.send(bar).await).await?;
-    Ok(Report::new(&tests, &preflights, &sent, release))
+    let mut arrivals = Arrivals::at(&state.events_log);
+    let steady = async |bar: &_| bench.send(STEADY, &mut arrivals, bar).await;
+    let steady = progress.step("Deliveries, one a request", steady).await?;
+    let campaigns = Load { recipients: deliveries, ..CAMPAIGNS };
+    let campaigns = async |bar: &_| bench.send(campaigns, &mut arrivals, bar).await;
+    let campaigns = progress.step("Campaigns, all at once", campaigns).await?;
+    Ok(Report::new(&tests, &preflights, &steady, &campaigns, release))
 }

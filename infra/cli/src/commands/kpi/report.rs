@@ -2,7 +2,7 @@
 
 use super::{
     audience::{API, SMTP},
-    bench::{Asked, Sent},
+    bench::{Asked, Sent, ToEvent},
 };
 use crate::commands::api::table;
 use comfy_table::{Cell, CellAlignment, Color};
@@ -27,14 +27,14 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(tests: &Asked, preflights: &Asked, sent: &[Sent], release: bool) -> Self {
+    pub(super) fn new(tests: &Asked, preflights: &Asked, steady: &[Sent], campaigns: &[Sent], release: bool) -> Self {
         let mut lines = vec![
             Line::share("Preflight passes", PREFLIGHT, preflights.yes, preflights.times_ms.len()),
             Line::share("Test Connection passes", Target::None, tests.yes, tests.times_ms.len()),
         ];
         lines.extend(Line::times("Test Connection", TEST_MS, &tests.times_ms));
         let failed = |name: &str, target, which: &dyn Fn(&Sent) -> bool| {
-            let chosen = sent.iter().filter(|it| which(it));
+            let chosen = steady.iter().chain(campaigns).filter(|it| which(it));
             let (lost, all) = chosen.fold((0, 0), |(lost, all), it| (lost + not_sent(it), all + total(it)));
             Line::share(format!("Deliveries that failed, {name}"), target, lost, all)
         };
@@ -43,10 +43,18 @@ impl Report {
         lines.push(failed(API.name, Target::None, &|it| it.way.name == API.name));
         lines.push(failed("Slack", CHAT_FAILED, &|it| it.way.channel == Channel::Slack));
         lines.push(failed("Teams", CHAT_FAILED, &|it| it.way.channel == Channel::Teams));
-        let written: Vec<f64> = sent.iter().flat_map(|it| it.written_to_event_ms.iter().copied()).collect();
-        lines.extend(Line::times("Result written to its event, all channels", ROUND_TRIP_MS, &written));
-        let taken: Vec<f64> = sent.iter().flat_map(|it| it.taken_to_event_ms.iter().copied()).collect();
-        lines.extend(Line::times("Taken by the mail server to its event", ROUND_TRIP_MS, &taken));
+        let taken: fn(&ToEvent) -> &Vec<f64> = |it| &it.taken;
+        let written: fn(&ToEvent) -> &Vec<f64> = |it| &it.written;
+        for (figure, target, load, from) in [
+            ("Provider's yes to its event, one a request", ROUND_TRIP_MS, steady, taken),
+            ("Result written to its event, one a request", ROUND_TRIP_MS, steady, written),
+            ("Result written to its event, campaigns", ROUND_TRIP_MS, campaigns, written),
+            ("Provider's yes to its event, campaigns", Target::None, campaigns, taken),
+            ("Request to its event, one a request", Target::None, steady, |it| &it.request),
+        ] {
+            let times: Vec<f64> = load.iter().flat_map(|it| from(&it.to_event_ms)).copied().collect();
+            lines.extend(Line::times(figure, target, &times));
+        }
         let profile = if release { "release" } else { "debug" };
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let machine = format!("{cores} cores {}, {profile} builds, emulated AWS", consts::ARCH);
