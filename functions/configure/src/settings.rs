@@ -114,11 +114,14 @@ mod tests {
     #[tokio::test]
     async fn a_list_that_is_left_out_stays() {
         let stage = Stage::new().await;
-        assert_eq!(stage.get("/v1/settings").await.body, json!({"sandbox": {"email": [], "slack": []}, "rev": 0}));
+        let nobody = json!({"email": [], "slack": [], "teams": [], "m365": []});
+        assert_eq!(stage.get("/v1/settings").await.body, json!({"sandbox": nobody, "rev": 0}));
         let change = |sandbox: Value| json!({"sandbox": sandbox});
         stage.patch("/v1/settings", change(json!({"email": [" qa@example.com "]}))).await;
         let both = stage.patch("/v1/settings", change(json!({"slack": ["U0123ABCD", "default"]}))).await;
-        let expected = json!({"sandbox": {"email": ["qa@example.com"], "slack": ["U0123ABCD", "default"]}, "rev": 2});
+        let expected = json!({
+            "sandbox": {"email": ["qa@example.com"], "slack": ["U0123ABCD", "default"], "teams": [], "m365": []}, "rev": 2,
+        });
         assert_eq!((both.status, &both.body), (200, &expected));
         let same = stage.patch("/v1/settings", change(json!({"email": ["qa@example.com"]}))).await;
         assert_eq!(same.body["rev"], 2, "nothing was different");

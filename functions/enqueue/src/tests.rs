@@ -284,33 +284,33 @@ async fn what_is_refused_launches_nothing() {
 #[tokio::test]
 async fn bad_input_is_told_by_field_and_changes_nothing() {
     let stage = stage().await;
-    stage.assert_refused(body(0), 422, "invalid", &["recipients"]).await;
-    stage.assert_refused(body(1_001), 422, "invalid", &["recipients"]).await;
+    stage.assert_refused(body(0), 422, "invalid_request", &["recipients"]).await;
+    stage.assert_refused(body(1_001), 422, "invalid_request", &["recipients"]).await;
 
     let mut twice = body(2);
     twice["recipients"][1] = json!({"user_id": "u0", "address": "U0@example.com"});
     let fields = ["recipients[1].user_id", "recipients[1].address"];
-    stage.assert_refused(twice, 422, "invalid", &fields).await;
+    stage.assert_refused(twice, 422, "invalid_request", &fields).await;
 
     let mut wrong = body(2);
     wrong["recipients"][1]["address"] = json!("not an address");
-    stage.assert_refused(wrong, 422, "invalid", &["recipients[1].address"]).await;
+    stage.assert_refused(wrong, 422, "invalid_request", &["recipients[1].address"]).await;
 
     let mut neither = body(1);
     neither["message"] = Value::Null;
-    stage.assert_refused(neither, 422, "invalid", &["message"]).await;
+    stage.assert_refused(neither, 422, "invalid_request", &["message"]).await;
 
     let mut both = body(1);
     both["template"] = json!({"id": "trunkline.email.invitation"});
-    stage.assert_refused(both, 422, "invalid", &["template"]).await;
+    stage.assert_refused(both, 422, "invalid_request", &["template"]).await;
 
     let mut channel = body(1);
     channel["channel"] = json!("pigeon");
-    stage.assert_refused(channel, 422, "invalid", &["channel"]).await;
+    stage.assert_refused(channel, 422, "invalid_request", &["channel"]).await;
 
     let mut user = body(1);
     user["recipients"][0]["user_id"] = json!("a#b");
-    stage.assert_refused(user, 422, "invalid", &["recipients[0].user_id"]).await;
+    stage.assert_refused(user, 422, "invalid_request", &["recipients[0].user_id"]).await;
 }
 
 #[tokio::test]
@@ -385,7 +385,7 @@ async fn nothing_is_simulated_without_an_explicit_confirmation() {
     ] {
         let mut body = good.clone();
         body["simulation"] = simulation;
-        stage.assert_refused(body.clone(), 422, "invalid", &[field]).await;
+        stage.assert_refused(body.clone(), 422, "invalid_request", &[field]).await;
     }
     let mut unconfirmed = good.clone();
     unconfirmed["simulation"] = json!({"name": "Parcel"});
@@ -400,12 +400,12 @@ async fn a_simulation_takes_neither_messages_nor_variables_nor_another_channel()
     let mut body = good.clone();
     body["message"] = json!({"text": "Hello"});
     body["recipients"][1]["variables"] = json!({"name": "Sara"});
-    stage.assert_refused(body, 422, "invalid", &["message", "recipients[1].variables"]).await;
+    stage.assert_refused(body, 422, "invalid_request", &["message", "recipients[1].variables"]).await;
     let mut body = self::body(1);
     body["simulation"] = json!({"confirm": true});
-    stage.assert_refused(body, 422, "invalid", &["simulation"]).await;
+    stage.assert_refused(body, 422, "invalid_request", &["simulation"]).await;
     let mut body = good.clone();
     let long = |n: usize| json!({"user_id": format!("{n}{}", "u".repeat(120)), "address": format!("{n}{}@a.example", "x".repeat(300))});
     body["recipients"] = (0..1_000).map(long).collect();
-    stage.assert_refused(body, 422, "invalid", &["recipients"]).await;
+    stage.assert_refused(body, 422, "invalid_request", &["recipients"]).await;
 }

@@ -80,6 +80,7 @@ fn schemas() -> Map<String, Value> {
     all.add::<List<CampaignView>>("CampaignList");
     all.add::<DeliveryView>("DeliveryView");
     all.add::<List<DeliveryView>>("DeliveryList");
+    all.add::<SimulationView>("SimulationView");
     all.add::<List<SimulationView>>("SimulationList");
     all.add::<DryRunRequest>("DryRunRequest");
     all.add::<DryRunAnswer>("DryRunAnswer");

@@ -234,7 +234,7 @@ mod tests {
             "tokn | unknown | is not known here; expected one of `kind`, `provider`, `name`, `config`, `secrets`, `enabled`, `priority`, `limits`, `retry_policy`, `on_unknown`, `probe_interval_minutes`"
           ],
           "unknown provider": [
-            "provider | invalid | must be one of `smtp`, `sendgrid`, `postmark`, `slack`"
+            "provider | invalid | must be one of `smtp`, `sendgrid`, `postmark`, `ses`, `slack`, `teams`, `m365`, `entra`"
           ]
         }
         "#);

@@ -135,3 +135,6 @@ fn told(failure: Failure) -> Failure {
     detail.truncate(end.unwrap_or(0));
     Failure { detail, ..failure }
 }
+
+#[cfg(test)]
+mod tests;

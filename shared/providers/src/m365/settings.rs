@@ -416,8 +416,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_taken_for_an_id_is_safe_in_a_path(text in "\\PC{0,120}") {
-            prop_assume!(is_id(&text));
+        fn what_is_taken_for_an_id_is_safe_in_a_path(text in "[A-Za-z0-9_-]{0,101}|\\PC{0,20}") {
+            if !is_id(&text) {
+                return Ok(());
+            }
             let url = reqwest::Url::parse(&format!("https://graph.example/v1.0/x/{text}/y")).unwrap();
             prop_assert_eq!(url.path(), format!("/v1.0/x/{text}/y"));
         }
