@@ -56,8 +56,13 @@ impl Emulator {
 
     /// Sets a number in an item, as time would.
     pub(crate) async fn set_number(&self, item: &Value, name: &str, value: i64) {
+        self.set_number_in("TenantTable", item, name, value).await;
+    }
+
+    /// The same in either table.
+    pub(crate) async fn set_number_in(&self, table: &str, item: &Value, name: &str, value: i64) {
         let request = json!({
-            "TableName": self.stack.outputs["TenantTable"],
+            "TableName": self.stack.outputs[table],
             "Key": {"pk": item["pk"], "sk": item["sk"]},
             "UpdateExpression": "SET #n = :v",
             "ExpressionAttributeNames": {"#n": name},

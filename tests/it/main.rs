@@ -10,6 +10,7 @@
 mod await_until;
 mod bus;
 mod emulator;
+mod hears_back;
 mod inbox;
 mod scrubbed;
 mod slack_double;
@@ -20,10 +21,12 @@ mod tenant;
 
 // What a user does, and what others may not.
 mod chooses_how_it_sends;
+mod erases_a_tenant;
 mod is_kept_from_others;
 mod is_warned_of_trouble;
 mod manages_keys;
 mod posts_to_teams;
+mod re_encrypts;
 mod reads_the_audit_trail;
 mod reads_the_contract;
 mod rotates_secrets;
@@ -38,6 +41,7 @@ mod types_wrong;
 mod asks_before_sending_again;
 mod crashes;
 mod duplicates;
+mod fails_over;
 mod keeps_secrets;
 mod poison;
 mod sample_events;

@@ -14,6 +14,7 @@ pub(crate) mod key;
 pub(crate) mod kpi;
 pub(crate) mod logs;
 pub(crate) mod preflight;
+pub(crate) mod secrets;
 pub(crate) mod send;
 pub(crate) mod status;
 pub(crate) mod tenant;

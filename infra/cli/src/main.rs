@@ -35,6 +35,8 @@ enum Command {
     Key(commands::key::Args),
     /// Integrations: what is connected, and how it does.
     Integrations(commands::integrations::Args),
+    /// Secrets, for the operator: encrypt them anew when the key was rotated or replaced.
+    Secrets(commands::secrets::Args),
     /// Ask whether a campaign may go; every reason against it is told.
     Preflight(commands::preflight::Args),
     /// Send to recipients.
@@ -60,6 +62,7 @@ async fn main() -> ExitCode {
         Command::Tenant(args) => commands::tenant::run(args).await,
         Command::Key(args) => commands::key::run(args).await,
         Command::Integrations(args) => commands::integrations::run(args).await,
+        Command::Secrets(args) => commands::secrets::run(args).await,
         Command::Preflight(args) => commands::preflight::run(args).await,
         Command::Send(args) => commands::send::run(args).await,
         Command::Campaign(args) => commands::campaign::run(args).await,

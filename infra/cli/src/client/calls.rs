@@ -5,16 +5,16 @@ use api::{
     audit::{AuditVerdict, AuditView},
     campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest},
     integrations::{
-        HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, TestAllView, TestView, UsageView,
+        HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, SecretsView, TestAllView, TestView, UsageView,
     },
     keys::{KeyCreate, KeyCreated, KeyView},
     preflight::{PreflightAnswer, PreflightRequest},
     settings::{SettingsPatch, SettingsView},
-    tenants::{TenantCreate, TenantView},
+    tenants::{ErasureView, ReEncrypt, ReEncryption, TenantCreate, TenantView},
 };
 use domain::{
     bundle::DeliveryStatus,
-    ids::{CampaignId, DeliveryId, IntegrationId, KeyId},
+    ids::{CampaignId, DeliveryId, IntegrationId, KeyId, TenantId},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -36,6 +36,26 @@ impl Client {
     /// Lists the tenants; the operator alone may.
     pub async fn tenants(&self) -> Result<Vec<TenantView>, Error> {
         self.all("/tenants", &[]).await
+    }
+
+    /// Does the next piece of a tenant's erasure; the operator alone may. To be repeated until it is done.
+    pub async fn erase_tenant(&self, id: &TenantId) -> Result<ErasureView, Error> {
+        self.read(self.request(Method::DELETE, &format!("/tenants/{id}")).query(&[("confirm", id.as_str())])).await
+    }
+
+    /// Encrypts the data keys of some of a tenant's secrets anew; the operator alone may.
+    pub async fn re_encrypt(&self, id: &TenantId, wanted: &ReEncrypt) -> Result<ReEncryption, Error> {
+        self.post(&format!("/tenants/{id}/re-encrypt"), wanted).await
+    }
+
+    /// The audit trail of any tenant, of an erased one too; the operator alone may read it so.
+    pub async fn audit_of(&self, id: &TenantId) -> Result<Vec<AuditView>, Error> {
+        self.all(&format!("/tenants/{id}/audit"), &[]).await
+    }
+
+    /// Checks the whole audit trail of any tenant; the operator alone may.
+    pub async fn verify_audit_of(&self, id: &TenantId) -> Result<AuditVerdict, Error> {
+        self.verified(&format!("/tenants/{id}/audit/verify")).await
     }
 
     /// Creates an API key. Its secret is in this answer and nowhere else.
@@ -130,6 +150,11 @@ impl Client {
         self.read(self.request(Method::PATCH, "/settings").json(patch)).await
     }
 
+    /// When each of an integration's secrets was given, and the versions that are kept.
+    pub async fn secrets(&self, id: &IntegrationId) -> Result<SecretsView, Error> {
+        self.get(&format!("/integrations/{id}/secrets")).await
+    }
+
     /// The audit trail, oldest first.
     pub async fn audit(&self) -> Result<Vec<AuditView>, Error> {
         self.all("/audit", &[]).await
@@ -137,9 +162,13 @@ impl Client {
 
     /// Checks the whole audit trail, in as many requests as it takes.
     pub async fn verify_audit(&self) -> Result<AuditVerdict, Error> {
+        self.verified("/audit/verify").await
+    }
+
+    async fn verified(&self, path: &str) -> Result<AuditVerdict, Error> {
         let mut cursor = None::<String>;
         loop {
-            let request = self.request(Method::GET, "/audit/verify").query(&cursor.map(|cursor| [("cursor", cursor)]));
+            let request = self.request(Method::GET, path).query(&cursor.map(|cursor| [("cursor", cursor)]));
             let verdict: AuditVerdict = self.read(request).await?;
             match verdict.next {
                 None => return Ok(verdict),

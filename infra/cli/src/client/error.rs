@@ -59,6 +59,16 @@ impl Error {
         }
     }
 
+    /// Whether the same call may succeed in a moment.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Problem(problem) => matches!(problem.code, ProblemKind::Unavailable | ProblemKind::RateLimited),
+            Self::Gateway { status, .. } => *status >= 500,
+            Self::Unreachable { source, .. } => source.is_timeout(),
+            Self::Answer { .. } | Self::Endpoint(_) | Self::Setup(_) => false,
+        }
+    }
+
     /// The error for programs: the API's own problem document where there is one, the like of it otherwise.
     pub fn to_json(&self) -> Value {
         match self {
@@ -90,7 +100,7 @@ impl Display for Error {
             }
             Self::Gateway { status: 403, .. } => f.write_str(
                 "403: the credential is not known here. Check that --key (or TRUNKLINE_KEY) is complete and belongs to \
-                 this endpoint; the operator's credential begins with tk_ops_ and serves `tenant` and `key` only.",
+                 this endpoint; the operator's credential begins with tk_ops_ and serves `tenant`, `key`, `secrets` and `audit --tenant` only.",
             ),
             Self::Gateway { status: 404, .. } => f.write_str(
                 "404 from the gateway: the endpoint is not a Trunkline API, or lacks this route. Check --endpoint (or \

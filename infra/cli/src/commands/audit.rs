@@ -6,12 +6,16 @@ use super::{
 };
 use ::api::audit::{AuditVerdict, AuditView};
 use clap::Subcommand;
+use domain::ids::TenantId;
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Option<Verb>,
+    /// Act as the operator for this tenant, which may be one that is erased.
+    #[arg(long, global = true)]
+    tenant: Option<TenantId>,
     #[command(flatten)]
     api: Api,
 }
@@ -24,16 +28,24 @@ enum Verb {
     Verify,
 }
 
-pub(crate) async fn run(Args { verb, api }: Args) -> Outcome {
-    api::ended(api.json, carry_out(verb.unwrap_or(Verb::List), &api).await)
+pub(crate) async fn run(Args { verb, tenant, api }: Args) -> Outcome {
+    api::ended(api.json, carry_out(verb.unwrap_or(Verb::List), tenant, &api).await)
 }
 
-async fn carry_out(verb: Verb, api: &Api) -> Outcome {
-    let client = api.tenant()?;
+async fn carry_out(verb: Verb, tenant: Option<TenantId>, api: &Api) -> Outcome {
     match verb {
-        Verb::List => api.show(&client.audit().await?, |records| listed(records)),
+        Verb::List => {
+            let records = match tenant {
+                Some(tenant) => api.operator()?.audit_of(&tenant).await?,
+                None => api.tenant()?.audit().await?,
+            };
+            api.show(&records, |records| listed(records))
+        }
         Verb::Verify => {
-            let verdict = client.verify_audit().await?;
+            let verdict = match tenant {
+                Some(tenant) => api.operator()?.verify_audit_of(&tenant).await?,
+                None => api.tenant()?.verify_audit().await?,
+            };
             api.show(&verdict, told)?;
             Ok(if verdict.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }

@@ -4,7 +4,9 @@ use super::{
     Outcome,
     api::{self, Api, health, read_json, table, table_or},
 };
-use ::api::integrations::{HealthView, IntegrationCreate, IntegrationView, NamedTest, TestView, UsageView, WindowView};
+use ::api::integrations::{
+    HealthView, IntegrationCreate, IntegrationView, NamedTest, SecretsView, TestView, UsageView, WindowView,
+};
 use clap::Subcommand;
 use comfy_table::{Cell, Color};
 use domain::{health::HealthStatus, ids::IntegrationId};
@@ -61,6 +63,11 @@ enum Verb {
         /// Which, `int_...`.
         id: IntegrationId,
     },
+    /// Show when each of its secrets was given, by whom, and the versions that are kept; never a value.
+    Secrets {
+        /// Which, `int_...`.
+        id: IntegrationId,
+    },
     /// Delete it; what is queued on it is cancelled.
     Remove {
         /// Which, `int_...`.
@@ -111,6 +118,7 @@ async fn carry_out(verb: Verb, api: &Api) -> Outcome {
         Verb::Disable { id } => {
             api.show(&client.disable_integration(&id).await?, |it| format!("{} is used by no campaign now", it.id))
         }
+        Verb::Secrets { id } => api.show(&client.secrets(&id).await?, rotations),
         Verb::Remove { id } => {
             client.delete_integration(&id).await?;
             api.show(&json!({ "removed": id }), |_| format!("removed {id}"))
@@ -206,6 +214,22 @@ fn shown(Shown { integration: it, usage, health }: &Shown) -> String {
         ms(health.p95_ms)
     ));
     lines.join("\n")
+}
+
+fn rotations(secrets: &SecretsView) -> String {
+    let unknown = || "unknown".to_owned();
+    let mut fields = table(["FIELD", "VALUE", "GIVEN"]);
+    for field in &secrets.fields {
+        fields.add_row([field.name.clone(), field.mask.clone(), field.changed_at.clone().unwrap_or_else(unknown)]);
+    }
+    let mut versions = table(["VERSION", "GIVEN", "BY", "CHANGED", "SERVED UNTIL", "RE-ENCRYPTED"]);
+    for it in &secrets.versions {
+        let until = it.served_until.clone().unwrap_or_else(|| "it serves".to_owned());
+        let by = it.by.clone().unwrap_or_else(unknown);
+        let anew = it.re_encrypted_at.clone().unwrap_or_default();
+        versions.add_row([it.version.to_string(), it.created_at.clone(), by, it.changed.join(", "), until, anew]);
+    }
+    format!("{}\n\n{}", table_or(&fields, "It has no secrets."), table_or(&versions, "No version is kept."))
 }
 
 fn told(test: &TestView) -> String {
