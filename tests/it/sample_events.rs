@@ -19,6 +19,8 @@ const ANSWERS: &[(&str, &str, Option<&str>)] = &[
     ("send-teams", "/batchItemFailures", Some("[]")),
     ("send-m365", "/batchItemFailures", Some("[]")),
     ("publish", "/batchItemFailures", Some("[]")),
+    ("track", "/statusCode", Some("404")),
+    ("suppressions", "/statusCode", Some("200")),
     ("track-ses", "", Some("\"dropped\"")),
     ("probe", "/queued", None),
     ("sweep", "", None),

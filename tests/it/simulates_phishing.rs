@@ -130,7 +130,9 @@ async fn only_what_is_confirmed_goes_and_its_results_come_back() {
     let first = accepted["deliveries"][0]["id"].as_str().unwrap();
     assert_eq!(tenant.delivery("spring", first).await["provider_message_id"], simulations[0]["id"]);
 
-    for (event, at) in [("SuccessfullyDeliveredEmail", "2026-11-20T12:00:00Z"), ("CredSupplied", "2026-11-20T12:05:00Z")] {
+    for (event, at) in
+        [("SuccessfullyDeliveredEmail", "2026-11-20T12:00:00Z"), ("CredSupplied", "2026-11-20T12:05:00Z")]
+    {
         microsoft.command(json!({"event": [targets[0].to_uppercase(), event, at]})).await;
     }
     microsoft.command(json!({"status": "running"})).await;

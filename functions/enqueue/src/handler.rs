@@ -18,9 +18,9 @@ use axum::{
 };
 use domain::{
     audit::AuditEntry,
+    bundle::WHOLE_BUNDLE_MAX_BYTES,
     campaign::CampaignState,
     ids::{CampaignId, IntegrationId, RequestId, TenantId},
-    bundle::WHOLE_BUNDLE_MAX_BYTES,
     preflight::ready,
     principal::{Caller, Scope},
     simulation::Order,

@@ -345,10 +345,8 @@ async fn every_route_of_this_function_is_answered() {
 
 /// A simulation for so many targets, through an integration that is ready.
 async fn simulation(stage: &Stage, count: usize) -> Value {
-    let integration = Integration {
-        last_test: Some(TestReport::passed("signed in", 1, START)),
-        ..integration(Provider::M365)
-    };
+    let integration =
+        Integration { last_test: Some(TestReport::passed("signed in", 1, START)), ..integration(Provider::M365) };
     let entry = audit();
     stage.store.save_integration(&acme(), &integration, None, false, &entry).await.unwrap();
     json!({"channel": "m365", "simulation": {"confirm": true}, "recipients": recipients(count)})

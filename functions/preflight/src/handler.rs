@@ -47,7 +47,11 @@ async fn preflight<S: Store, C: Clock>(
     });
     let order = order.transpose().map_err(|faults| {
         let field = |name: &str| format!("simulation.{name}");
-        let problem = |(name, code, message): (&str, &str, String)| FieldProblem { field: field(name), code: code.into(), message };
+        let problem = |(name, code, message): (&str, &str, String)| FieldProblem {
+            field: field(name),
+            code: code.into(),
+            message,
+        };
         Problem::invalid(faults.into_iter().map(problem).collect())
     })?;
     let plan = Plan {

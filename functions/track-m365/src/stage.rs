@@ -15,7 +15,10 @@ use domain::{
 };
 use doubles::graph::{Command, GraphDouble, Options};
 use guard::{Egress, Guard};
-use hub::{connections::Connections, sender::{Line as _, Lines as _}};
+use hub::{
+    connections::Connections,
+    sender::{Line as _, Lines as _},
+};
 use providers::{Endpoints, Launch, M365};
 use runtime::{
     lazy::Lazy,
@@ -115,8 +118,7 @@ impl Stage {
         distinct.sort();
         distinct.dedup();
         let line = self.tracker.connections.open(&acme(), &self.integration).await.unwrap();
-        let launch =
-            Launch { label: name, targets: &distinct, launch_at: None, duration_days: None, payload_id: None };
+        let launch = Launch { label: name, targets: &distinct, launch_at: None, duration_days: None, payload_id: None };
         let launched = line.simulate(&launch).await.unwrap();
         let simulation = Simulation {
             campaign: spring(),

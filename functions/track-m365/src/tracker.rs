@@ -218,12 +218,7 @@ fn digest_of(report: &[TargetReport]) -> String {
 
 /// What a report says of the deliveries of a bundle. Targets are told by their address, whatever its case; a test user may
 /// stand for several recipients.
-fn of_deliveries(
-    campaign: &CampaignId,
-    origin: &BundleId,
-    payload: &Payload,
-    report: &[TargetReport],
-) -> Vec<Report> {
+fn of_deliveries(campaign: &CampaignId, origin: &BundleId, payload: &Payload, report: &[TargetReport]) -> Vec<Report> {
     let mut members: BTreeMap<String, Vec<u16>> = BTreeMap::new();
     for (number, recipient) in payload.recipients.iter().enumerate() {
         if let Ok(number) = u16::try_from(number) {
@@ -259,7 +254,10 @@ mod tests {
     async fn a_simulation_is_followed_to_its_end_and_its_results_land_on_the_deliveries() {
         let stage = Stage::new().await;
         let origin = stage.launched("Parcel", &["Sara@Contoso.com", "omar@contoso.com", "sara@contoso.com"]).await;
-        stage.graph_says("running", &[("sara@contoso.com", "SuccessfullyDeliveredEmail"), ("SARA@contoso.com", "CredSupplied")]);
+        stage.graph_says(
+            "running",
+            &[("sara@contoso.com", "SuccessfullyDeliveredEmail"), ("SARA@contoso.com", "CredSupplied")],
+        );
         assert_eq!(stage.track().await, Round { looked: 1, reported: 4, ..Round::default() });
         let known = stage.store.feedback_of(&acme(), &spring(), std::slice::from_ref(&origin)).await.unwrap();
         let seen: Vec<_> = known.iter().map(|it| (it.delivery.place.unwrap().member, it.kind)).collect();

@@ -1,13 +1,7 @@
 //! Simulations that run at a provider, by intent.
 
 use crate::{Page, Result};
-use domain::{
-    bundle::BundleId,
-    ids::CampaignId,
-    simulation::Simulation,
-    tenant::TenantScope,
-    time::Timestamp,
-};
+use domain::{bundle::BundleId, ids::CampaignId, simulation::Simulation, tenant::TenantScope, time::Timestamp};
 use std::future::Future;
 
 /// Simulations that run at a provider. Kept as long as their deliveries are.

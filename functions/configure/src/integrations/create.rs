@@ -37,7 +37,8 @@ pub(crate) async fn create<P: Place>(
     hub.store.save_integration(&caller.scope, &integration, secret.as_ref(), false, &audit).await?;
     saved::log_test(&hub, &caller, &integration, tested.as_ref()).await;
     let location = format!("/v1/integrations/{}", integration.id);
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(IntegrationView::from(integration))).into_response())
+    let view = with_tracking(IntegrationView::from(integration), caller.scope.tenant());
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response())
 }
 
 fn made(

@@ -68,7 +68,8 @@ fn targets(integration: &Integration, recipients: &[String]) -> Answer<Vec<Strin
         return Err(Problem::invalid(wrong).into());
     }
     let mut seen = HashSet::new();
-    let distinct = recipients.iter().map(|address| address.trim()).filter(|address| seen.insert(address.to_lowercase()));
+    let distinct =
+        recipients.iter().map(|address| address.trim()).filter(|address| seen.insert(address.to_lowercase()));
     Ok(distinct.map(str::to_owned).collect())
 }
 
@@ -114,7 +115,9 @@ async fn tried<P: Place>(
 async fn run(m365: &M365, dry_run: &DryRun<'_>) -> Vec<providers::Step> {
     tokio::time::timeout(LIMIT, m365.dry_run(dry_run)).await.unwrap_or_else(|_| {
         let words = match dry_run.draft {
-            Some(label) => format!("no end within {} s; delete \"{label}\" in the portal if it is there", LIMIT.as_secs()),
+            Some(label) => {
+                format!("no end within {} s; delete \"{label}\" in the portal if it is there", LIMIT.as_secs())
+            }
             None => format!("no end within {} s", LIMIT.as_secs()),
         };
         let failure = Failure::new(FailureKind::Transient { after_ms: None }, "unreachable", &words);

@@ -60,9 +60,7 @@ pub(super) fn login(status: StatusCode, after_ms: Option<i64>, body: &[u8]) -> F
         7_000_229 | 65_001 | 650_052 | 501_051 => (FailureKind::Unauthorized, "m365_consent_missing"),
         // 7000215: a wrong secret; 7000222: one that has expired.
         _ => match refused.error.as_str() {
-            "temporarily_unavailable" | "server_error" => {
-                (FailureKind::Transient { after_ms }, "provider_error")
-            }
+            "temporarily_unavailable" | "server_error" => (FailureKind::Transient { after_ms }, "provider_error"),
             _ => (FailureKind::Unauthorized, "m365_login_refused"),
         },
     };
@@ -99,7 +97,9 @@ pub(super) fn graph(status: StatusCode, after_ms: Option<i64>, body: &[u8]) -> F
     let (kind, code) = match status {
         StatusCode::UNAUTHORIZED => (FailureKind::Unauthorized, "m365_login_refused"),
         StatusCode::PAYMENT_REQUIRED => (FailureKind::Unauthorized, "m365_licence_missing"),
-        StatusCode::FORBIDDEN if ["licen", "subscription", "not provisioned"].iter().any(|word| lower.contains(word)) => {
+        StatusCode::FORBIDDEN
+            if ["licen", "subscription", "not provisioned"].iter().any(|word| lower.contains(word)) =>
+        {
             (FailureKind::Unauthorized, "m365_licence_missing")
         }
         StatusCode::FORBIDDEN => (FailureKind::Unauthorized, "m365_permission_missing"),

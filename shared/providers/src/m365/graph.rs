@@ -2,7 +2,10 @@
 
 use super::{classify, settings::Settings, token::Tokens};
 use crate::{Endpoints, exchange::read};
-use domain::{failure::{Failure, FailureKind}, secret::Secrets};
+use domain::{
+    failure::{Failure, FailureKind},
+    secret::Secrets,
+};
 use guard::Guard;
 use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::{Request, Response, Url};

@@ -23,9 +23,7 @@ pub use dry_run::{DryRun, Step};
 pub use track::{TargetReport, Tracked};
 
 use crate::{Endpoints, exchange::malformed};
-use domain::{
-    failure::Failure, integration::Config, secret::Secrets, simulation::Look, time::Timestamp,
-};
+use domain::{failure::Failure, integration::Config, secret::Secrets, simulation::Look, time::Timestamp};
 use graph::Graph;
 use guard::Guard;
 use settings::Settings;

@@ -5,9 +5,7 @@ use crate::{
     catalog::{CatalogEntry, LimitDefaults, SecretField},
     fields::{FieldError, Fields},
 };
-use domain::{
-    channel::Provider, integration::Config, rate::Limits, secret::Secrets, simulation::DURATION_MAX_DAYS,
-};
+use domain::{channel::Provider, integration::Config, rate::Limits, secret::Secrets, simulation::DURATION_MAX_DAYS};
 use guard::Guard;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -135,7 +133,11 @@ pub(crate) fn validate(config: &Config, secrets: &BTreeSet<String>) -> Result<Co
             fields.fault("certificate", "conflict", "A certificate goes with `auth` = `certificate` only.");
         }
         (Auth::Certificate, None) if !fields.has("certificate") => {
-            fields.fault("certificate", "required", "Enter the certificate that was uploaded to the app registration, in PEM.");
+            fields.fault(
+                "certificate",
+                "required",
+                "Enter the certificate that was uploaded to the app registration, in PEM.",
+            );
         }
         (Auth::Certificate, Some(pem)) => {
             if let Err(why) = assertion::thumbprint(pem) {
@@ -167,8 +169,7 @@ pub(crate) fn validate(config: &Config, secrets: &BTreeSet<String>) -> Result<Co
         fields.fault("attack_technique", "invalid", format!("Choose one of {}.", TECHNIQUES.join(", ")));
     }
     let duration_days = fields.number("duration_days", 1..=u64::from(DURATION_MAX_DAYS));
-    let duration_days =
-        duration_days.and_then(|days| u16::try_from(days).ok()).unwrap_or(DEFAULT_DURATION_DAYS);
+    let duration_days = duration_days.and_then(|days| u16::try_from(days).ok()).unwrap_or(DEFAULT_DURATION_DAYS);
     let hint = match auth {
         Auth::ClientSecret => "Enter the value of a client secret from the app's page \"Certificates & secrets\".",
         Auth::Certificate => "Enter the private key that belongs to the certificate, in PEM and without a passphrase.",

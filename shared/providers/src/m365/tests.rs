@@ -45,8 +45,7 @@ fn connect(double: &GraphDouble, changes: &[(&str, Value)], secrets: &[(&str, &s
     let config = validate(Provider::M365, &settings(changes), &present).unwrap();
     let guard = guard();
     assert_eq!(validate_secrets(Provider::M365, &config, &secrets, &guard), []);
-    let endpoints =
-        Endpoints { graph_api: double.graph_url(), login: double.login_url(), ..Endpoints::default() };
+    let endpoints = Endpoints { graph_api: double.graph_url(), login: double.login_url(), ..Endpoints::default() };
     <M365 as Connect>::open(Provider::M365, &config, &secrets, guard, &endpoints).unwrap()
 }
 
@@ -64,8 +63,7 @@ fn targets() -> Vec<String> {
 
 async fn simulate(m365: &M365, label: &str) -> Result<Launched, Failure> {
     let targets = targets();
-    let launch =
-        Launch { label, targets: &targets, launch_at: None, duration_days: Some(3), payload_id: None };
+    let launch = Launch { label, targets: &targets, launch_at: None, duration_days: Some(3), payload_id: None };
     m365.simulate(&launch).await
 }
 
@@ -185,7 +183,11 @@ async fn a_simulation_is_scheduled_and_its_id_taken_from_the_location() {
 
     let at = Timestamp::parse("2026-12-01T08:00:00Z");
     let launch = Launch {
-        label: "Later", targets: &targets(), launch_at: at, duration_days: None, payload_id: Some("other-payload"),
+        label: "Later",
+        targets: &targets(),
+        launch_at: at,
+        duration_days: None,
+        payload_id: Some("other-payload"),
     };
     assert_eq!(m365.simulate(&launch).await.unwrap().duration_days, 7);
     let body = double.record().requests.last().unwrap().body.clone();
@@ -237,7 +239,8 @@ async fn what_graph_says_decides_what_happens_next() {
     assert!(simulate(&m365, "BUSY").await.is_ok());
     double.command(Command { directory: DIRECTORY.into(), fail: Some(503), ..Command::default() });
     assert_eq!(simulate(&m365, "x").await.unwrap_err().kind, LATER);
-    let readonly = connect(&double, &[("directory_id", json!(ZEROS.replace('0', "1")))], &[("client_secret", "readonly")]);
+    let readonly =
+        connect(&double, &[("directory_id", json!(ZEROS.replace('0', "1")))], &[("client_secret", "readonly")]);
     assert!(readonly.test().await.is_ok(), "reading alone cannot tell");
     let failure = simulate(&readonly, "x").await.unwrap_err();
     assert_eq!((failure.kind, failure.code), (FailureKind::Unauthorized, "m365_permission_missing"));
@@ -277,7 +280,10 @@ async fn a_simulation_is_looked_at_to_its_end_with_what_its_targets_did() {
 
     let gone = Tracked { simulation: Some("gone"), ..tracked };
     let look = m365.look(&gone).await.unwrap();
-    assert_eq!((look.status, look.problem.unwrap().code.as_str()), (SimulationStatus::Cancelled, "m365_simulation_gone"));
+    assert_eq!(
+        (look.status, look.problem.unwrap().code.as_str()),
+        (SimulationStatus::Cancelled, "m365_simulation_gone")
+    );
     assert_eq!(m365.report("gone").await, Ok(Vec::new()));
 }
 
@@ -322,7 +328,8 @@ async fn a_dry_run_finds_what_the_test_cannot() {
     let failure = steps[4].outcome.clone().unwrap().unwrap_err();
     assert_eq!((steps[4].step, failure.code), ("draft_created", "m365_permission_missing"));
     assert!(steps[5].outcome.is_none() && steps[6].outcome.is_none(), "{steps:?}");
-    let steps = connect(&double, &[("payload_id", json!("missing"))], &[("client_secret", "good")]).dry_run(&dry_run).await;
+    let steps =
+        connect(&double, &[("payload_id", json!("missing"))], &[("client_secret", "good")]).dry_run(&dry_run).await;
     let failed: Vec<_> = steps.iter().map(|step| step.outcome.as_ref().map(Result::is_ok)).collect();
     assert_eq!(failed, [Some(true), Some(true), Some(false), None, None, None, None]);
     assert_eq!(double.record().simulations, []);

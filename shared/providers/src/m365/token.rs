@@ -10,7 +10,10 @@ use super::{
     settings::{Auth, Settings},
 };
 use crate::exchange::{malformed, read};
-use domain::{failure::Failure, secret::{Secret, Secrets}};
+use domain::{
+    failure::Failure,
+    secret::{Secret, Secrets},
+};
 use guard::Guard;
 use http::{HeaderValue, Method, header};
 use reqwest::{Request, Url};
@@ -139,7 +142,10 @@ impl Tokens {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "an assertion is dated for Microsoft's clock; no rule of ours looks at it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an assertion is dated for Microsoft's clock; no rule of ours looks at it"
+)]
 fn now_s() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)

@@ -60,11 +60,7 @@ impl Simulations for DynamoStore {
         self.page(query, limit, |_| true, record_of, |simulation: &Simulation| simulation.origin.to_string()).await
     }
 
-    async fn simulations_due(
-        &self,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<(TenantScope, CampaignId, BundleId)>> {
+    async fn simulations_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(TenantScope, CampaignId, BundleId)>> {
         let due = self.index(&[Kind::Simulation], now, limit).await?;
         Ok(due
             .into_iter()

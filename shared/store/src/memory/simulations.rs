@@ -69,11 +69,7 @@ impl Simulations for MemoryStore {
         .await
     }
 
-    async fn simulations_due(
-        &self,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<(TenantScope, CampaignId, BundleId)>> {
+    async fn simulations_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(TenantScope, CampaignId, BundleId)>> {
         self.call("simulations_due", |state| {
             let mut due: Vec<_> = state
                 .simulations

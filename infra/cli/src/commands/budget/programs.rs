@@ -13,8 +13,19 @@ use trunkline::{
 /// The senders: what the budget says of start and size holds for each of them.
 pub(super) const SENDERS: [&str; 2] = ["send-slack", "send-email"];
 
-const OTHERS: &[&str] =
-    &["configure", "deliveries", "keys", "preflight", "probe", "send-teams", "sweep", "tenants", "track-ses"];
+const OTHERS: &[&str] = &[
+    "configure",
+    "deliveries",
+    "keys",
+    "preflight",
+    "probe",
+    "send-m365",
+    "send-teams",
+    "sweep",
+    "tenants",
+    "track-m365",
+    "track-ses",
+];
 
 /// Builds what is missing and returns the folder to deploy.
 pub(super) async fn build(progress: &Progress) -> Fallible<PathBuf> {
