@@ -11,6 +11,7 @@ const ANSWERS: &[(&str, &str, Option<&str>)] = &[
     ("tenants", "/statusCode", Some("200")),
     ("keys", "/statusCode", Some("200")),
     ("configure", "/statusCode", Some("200")),
+    ("sign-in", "/statusCode", Some("400")),
     ("preflight", "/statusCode", Some("200")),
     ("enqueue", "/statusCode", Some("409")),
     ("deliveries", "/statusCode", Some("200")),

@@ -223,6 +223,10 @@ pub struct IntegrationView {
     pub updated_by: String,
     /// Grows with each change.
     pub rev: u64,
+    /// The path below the API's address where its provider may report what became of messages, if it can. Shown when one is
+    /// created, read or listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_path: Option<String>,
 }
 
 impl From<Integration> for IntegrationView {
@@ -246,6 +250,7 @@ impl From<Integration> for IntegrationView {
             updated_at: integration.updated_at.to_rfc3339(),
             updated_by: integration.updated_by.to_string(),
             rev: integration.rev,
+            tracking_path: None,
         }
     }
 }

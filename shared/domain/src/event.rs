@@ -216,3 +216,43 @@ pub fn of_integration(tenant: &TenantId, old: Option<&Integration>, new: &Integr
     }
     events
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ids::RequestId, time::Timestamp};
+
+    #[test]
+    fn what_was_reported_is_one_event_a_kind_with_an_id_that_names_it() {
+        let origin = BundleId { request: RequestId::generate(), number: Some(2), generation: 0 };
+        let integration = IntegrationId::generate();
+        let report = |member, kind, detail: &str| Feedback {
+            campaign: "spring".parse().unwrap(),
+            delivery: origin.delivery(member),
+            kind,
+            at: Timestamp(1_763_640_000_000),
+            detail: detail.to_owned(),
+        };
+        let new = [
+            report(0, FeedbackKind::Opened, ""),
+            report(1, FeedbackKind::Bounced, "no such user"),
+            report(7, FeedbackKind::Opened, ""),
+        ];
+        let told = |new: &[Feedback]| of_feedback(&"acme".parse().unwrap(), &origin, &integration, Channel::Email, new);
+        let events = told(&new);
+        let names: Vec<_> = events.iter().map(|event| (event.name, event.id.clone())).collect();
+        let id = |rest: &str| format!("spring:{origin}:{rest}");
+        assert_eq!(
+            names,
+            [("delivery.bounced", id("delivery.bounced:1")), ("delivery.opened", id("delivery.opened:0.7")),]
+        );
+        let detail = &events[0].detail;
+        assert_eq!((&detail["campaign_id"], &detail["channel"]), (&json!("spring"), &json!("email")));
+        let bounced = json!([{"id": origin.delivery(1), "at": "2025-11-20T12:00:00.000Z", "detail": "no such user"}]);
+        assert_eq!(detail["deliveries"], bounced);
+        assert_eq!(told(&[]), []);
+        for kind in FeedbackKind::ALL {
+            assert_eq!(feedback_name(kind), format!("delivery.{kind}"));
+        }
+    }
+}

@@ -503,7 +503,6 @@ impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
         }
         match line.find(outgoing).await {
             Found::Taken { provider_id } => return Some(Outcome::Sent { provider_id }),
-            Found::NotTaken => {}
             // As with one that cannot be asked at all. What a person resent, after they were asked, goes.
             Found::CannotTell if self.integration.on_unknown == OnUnknown::Hold => {
                 let code = if *interrupted { "interrupted" } else { "timeout" };
@@ -512,7 +511,7 @@ impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
                     return Some(Outcome::Failed(Failure::new(FailureKind::Unknown, code, words)));
                 }
             }
-            Found::CannotTell => {}
+            Found::NotTaken | Found::CannotTell => {}
         }
         let now = self.sender.clock.now();
         self.too_late(now).then_some(Outcome::Deferred { until: now })

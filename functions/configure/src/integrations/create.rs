@@ -2,6 +2,7 @@
 
 use super::{
     draft::Draft,
+    read::with_tracking,
     saved,
     trial::{self, Wish},
 };

@@ -42,8 +42,15 @@ pub(crate) async fn read<S: Store, Q: Queues>(
 #[cfg(test)]
 mod tests {
     use crate::stage::{Stage, failed, sent, transient};
-    use domain::{ids::DeliveryId, time::HOUR_MS};
+    use domain::{
+        channel::Channel,
+        feedback::{Feedback, FeedbackKind},
+        ids::{DeliveryId, IntegrationId},
+        time::HOUR_MS,
+    };
+    use runtime::testing::START;
     use serde_json::json;
+    use store::Feedbacks as _;
 
     #[tokio::test]
     async fn one_delivery_tells_its_whole_story_in_order() {
@@ -101,6 +108,33 @@ mod tests {
         assert_eq!(error["reason"], "The mail server refused the recipient for good.");
         assert_eq!(error["reason_ar"], "رفض خادم البريد المستلم نهائيًا.");
         assert_eq!(error["fix"], "Correct or remove the recipient's address.");
+    }
+
+    #[tokio::test]
+    async fn what_came_back_is_shown_with_the_delivery_in_the_list_and_in_the_campaign() {
+        let stage = Stage::new();
+        stage.campaign("spring").await;
+        let ids = stage.send("spring", &["a", "b"]).await;
+        stage.attempt_all(|_| sent()).await;
+        let report = |kind, ms, detail: &str| Feedback {
+            campaign: "spring".parse().unwrap(),
+            delivery: ids[1].clone(),
+            kind,
+            at: START.plus_ms(ms),
+            detail: detail.to_owned(),
+        };
+        let reports = [report(FeedbackKind::Opened, 9, ""), report(FeedbackKind::SoftBounced, 5, "later")];
+        let reporter = store::Reporter { integration: IntegrationId::generate(), channel: Channel::Email };
+        stage.store.record_feedback(&stage.scope, &reporter, &reports).await.unwrap();
+        let expected = json!([
+            {"kind": "soft_bounced", "at": START.plus_ms(5).to_rfc3339(), "detail": "later"},
+            {"kind": "opened", "at": START.plus_ms(9).to_rfc3339(), "detail": ""},
+        ]);
+        assert_eq!(stage.get(&format!("/v1/campaigns/spring/deliveries/{}", ids[1])).await.body["feedback"], expected);
+        let listed = stage.get("/v1/campaigns/spring/deliveries").await.body;
+        assert_eq!((&listed["items"][0]["feedback"], &listed["items"][1]["feedback"]), (&json!(null), &expected));
+        let campaign = stage.get("/v1/campaigns/spring").await.body;
+        assert_eq!(campaign["feedback"], json!({"soft_bounced": 1, "opened": 1}));
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use super::*;
 use domain::{
     audit::AuditEntry,
     breaker::{ATTEMPTS_MIN, Breaker, OPEN_MS},
-    bundle::{BundleId, BundleState, DeliveryStatus},
+    bundle::{BundleId, BundleState, DeliveryStatus, Recipient},
     channel::{Channel, Provider},
     health::{HealthStatus, TestReport},
     message::{Content, Message},

@@ -96,11 +96,15 @@ pub fn committed(old: Option<StreamItem>, new: StreamItem) -> Result<Option<Comm
 
 #[cfg(test)]
 mod tests {
-    use super::super::bundle_item::write_bundle;
+    use super::super::{
+        attributes::{number, text},
+        bundle_item::write_bundle,
+    };
     use super::*;
     use domain::{
         bundle::{BundleId, BundleState, KEEP_MS},
         channel::Channel,
+        feedback::FeedbackKind,
         ids::{IntegrationId, RequestId},
         time::Timestamp,
     };
@@ -144,6 +148,28 @@ mod tests {
             assert_eq!(scope.tenant().as_str(), "acme");
             assert_eq!((before.as_deref(), *now), (Some(&old), new));
         }
+    }
+
+    #[test]
+    fn of_reports_only_what_is_new_is_told() {
+        let bundle = bundle(Some(3)).id;
+        let image = |reports: &[(&str, i64)]| {
+            let mut item = Item::from([
+                ("pk".to_owned(), text("T#acme#C#spring")),
+                ("sk".to_owned(), text(format!("E#{}#00003", bundle.request))),
+                ("i".to_owned(), text("int_01JD0000000000000000000000")),
+                ("ch".to_owned(), text("email")),
+            ]);
+            item.extend(reports.iter().map(|(name, ms)| ((*name).to_owned(), number(NOON.plus_ms(*ms).0))));
+            StreamItem::from(item)
+        };
+        let change = committed(Some(image(&[("d0", 1)])), image(&[("d0", 1), ("o1", 3), ("d1", 2)])).unwrap();
+        let Some(Committed::Feedback { scope, origin, reporter, new }) = change else { panic!("{change:?}") };
+        assert_eq!((scope.tenant().as_str(), &origin, reporter.channel), ("acme", &bundle, Channel::Email));
+        let told: Vec<_> = new.iter().map(|it| (it.delivery.clone(), it.kind, it.at)).collect();
+        let delivery = bundle.delivery(1);
+        let expected = [(FeedbackKind::Delivered, NOON.plus_ms(2)), (FeedbackKind::Opened, NOON.plus_ms(3))];
+        assert_eq!(told, expected.map(|(kind, at)| (delivery.clone(), kind, at)));
     }
 
     #[test]

@@ -51,10 +51,12 @@
 //! configuration set `trunkline`; any other is 404.
 
 mod postmark;
+mod reports;
 mod sendgrid;
 mod server;
 mod ses;
 
+pub use reports::{Posting, Wanted};
 pub use ses::{SES_SECRET_ACCESS_KEY, SesEvent};
 
 use axum::http::StatusCode;

@@ -1,6 +1,6 @@
 //! The routes of the doubles.
 
-use super::{Attempt, Record, Script, Shared, Verdict, Which, lock, postmark, sendgrid, ses};
+use super::{Attempt, Record, Script, Shared, Verdict, Which, lock, postmark, reports, sendgrid, ses};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -28,6 +28,8 @@ pub(super) fn router(state: Shared) -> Router {
         .route("/_double/requests", get(requests))
         .route("/_double/script", post(script))
         .route("/_double/reset", post(reset))
+        .route("/_double/reports", post(report))
+        .route("/_double/sendgrid/public-key", get(public_key))
         .fallback(stray)
         .method_not_allowed_fallback(stray)
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
@@ -230,6 +232,23 @@ async fn script(Extract(state): Extract<Shared>, Json(script): Json<Script>) -> 
 async fn reset(Extract(state): Extract<Shared>) -> StatusCode {
     lock(&state).reset();
     StatusCode::NO_CONTENT
+}
+
+/// What a provider would post about a message that was taken; posting it is left to the caller.
+async fn report(Extract(state): Extract<Shared>, Json(wanted): Json<reports::Wanted>) -> Response {
+    let record = lock(&state).record.clone();
+    let taken = record.requests.iter().rev().find(|call| call.delivery == wanted.delivery && call.message_id.is_some());
+    let posted = taken.zip(reports::signer()).and_then(|(taken, signer)| reports::postings(signer, taken, &wanted));
+    match posted {
+        Some(posted) => Json(posted).into_response(),
+        None => {
+            (StatusCode::NOT_FOUND, "no such message was taken, or its provider reports no such thing").into_response()
+        }
+    }
+}
+
+async fn public_key() -> Response {
+    reports::signer().map(reports::Signer::public_key).unwrap_or_default().into_response()
 }
 
 async fn stray(Extract(state): Extract<Shared>, method: Method, uri: Uri) -> Response {
