@@ -15,10 +15,10 @@ pub(crate) struct StrangeMailServer {
 }
 
 impl StrangeMailServer {
-    /// Starts it beside a stack, whose programs it shares.
-    pub(crate) async fn start(stack: &Stack) -> Self {
+    /// Starts it beside a stack, whose programs it shares, under a name that no other test uses.
+    pub(crate) async fn start(stack: &Stack, name: &str) -> Self {
         let project = Project::here();
-        let folder = stack.folder().join("strange");
+        let folder = stack.folder().join("strange").join(name);
         fs::create_dir_all(&folder).expect("the stack's folder can be written to");
         let ready = folder.join("ready.json");
         let process = Command::new(project.target.join("trunkline/venv/bin/python"))

@@ -83,7 +83,7 @@ async fn in_what_only_the_provider_can_tell() {
     let tenant = Tenant::new().await;
     let before = tenant.items().await;
     let (email, slack) = (tenant.email_settings(), tenant.slack_settings());
-    let server = StrangeMailServer::start(tenant.stack).await;
+    let server = StrangeMailServer::start(tenant.stack, &tenant.id).await;
     let stranger = with(email.clone(), "/config/port", server.says["port"].clone());
     let stranger = with(stranger, "/secrets/password", server.says["password"].clone());
     let stranger = with(stranger, "/config/ca_certificate", Value::Null);

@@ -67,13 +67,12 @@ impl<S: Rates> Leases<S> {
         let known = if limited { self.known.get(&key, now) } else { self.recent.get(&key, now) };
         // What is remembered of a breaker was true when it was read: only a recent look keeps anybody waiting.
         let known = known.filter(|state| state.breaker.is_closed() || self.recent.get(&key, now).is_some());
-        let mut state = match known {
-            Some(state) => state,
-            None => {
-                let state = self.store.rate(scope, id).await?;
-                self.recent.put(key.clone(), state.clone(), now);
-                state
-            }
+        let mut state = if let Some(state) = known {
+            state
+        } else {
+            let state = self.store.rate(scope, id).await?;
+            self.recent.put(key.clone(), state.clone(), now);
+            state
         };
         for _ in 0..ROUNDS {
             let lease = state.lease(limits, wanted, now);

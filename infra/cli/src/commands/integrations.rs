@@ -5,7 +5,8 @@ use super::{
     api::{self, Api, health, read_json, table, table_or},
 };
 use ::api::integrations::{
-    HealthView, IntegrationCreate, IntegrationView, NamedTest, SecretsView, TestView, UsageView, WindowView,
+    BreakerView, HealthView, IntegrationCreate, IntegrationView, NamedTest, SecretsView, TestView, UsageView,
+    WindowView,
 };
 use clap::Subcommand;
 use comfy_table::{Cell, Color};
@@ -179,7 +180,20 @@ fn share(window: &WindowView) -> String {
     }
 }
 
+/// How an integration's breaker stands, unless messages go through it.
+fn broken(usage: &UsageView) -> Option<String> {
+    let BreakerView { state, until } = &usage.breaker;
+    match (state.as_str(), until) {
+        ("closed", _) => None,
+        ("open", Some(until)) => Some(format!("its breaker is open until {until}: most messages failed")),
+        _ => Some("its breaker is half open: one message is tried".to_owned()),
+    }
+}
+
 fn used_cell(usage: &UsageView) -> Cell {
+    if let Some(words) = broken(usage) {
+        return Cell::new(format!("{}; {words}", used(usage))).fg(Color::Yellow);
+    }
     match &usage.paused_until {
         Some(until) => Cell::new(format!("{}; paused until {until}", used(usage))).fg(Color::Yellow),
         None => Cell::new(used(usage)),
@@ -203,6 +217,7 @@ fn shown(Shown { integration: it, usage, health }: &Shown) -> String {
     }
     lines.extend(usage.not_counted.iter().map(|why| format!("  not counted: {}", why.reason)));
     lines.extend(usage.paused_until.iter().map(|until| format!("  the provider asked for silence until {until}")));
+    lines.extend(broken(usage).map(|words| format!("  {words}")));
     lines.push(format!("Health over {} h", health.window_hours));
     lines.extend(health.last_test.iter().map(|test| format!("  last test at {}: {}", test.tested_at, told(test))));
     let ms = |ms: Option<u64>| ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
