@@ -118,6 +118,7 @@ fn request(args: &Args) -> Result<SendRequest, Box<dyn std::error::Error>> {
         message,
         template: args.template.clone().map(|id| TemplateUse { id, variables }),
         recipients: Vec::new(),
+        simulation: None,
         sandbox: args.sandbox,
     })
 }

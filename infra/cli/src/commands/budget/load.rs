@@ -144,6 +144,7 @@ fn request(recipients: Vec<RecipientBody>) -> Fallible<SendRequest> {
         message: None,
         template: Some(TemplateUse { id: TEMPLATE.parse()?, variables: BTreeMap::from([campaign]) }),
         recipients,
+        simulation: None,
         sandbox: false,
     })
 }

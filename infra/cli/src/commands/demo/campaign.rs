@@ -104,6 +104,7 @@ impl Demo {
             recipients: request.recipients.clone(),
             message: None,
             template: request.template.clone(),
+            simulation: None,
             sandbox: false,
         };
         let ask = async |_: &ProgressBar| {
@@ -216,6 +217,7 @@ fn request(channel: Channel, template: TemplateId, recipients: Vec<RecipientBody
         message: None,
         template: Some(TemplateUse { id: template, variables: BTreeMap::new() }),
         recipients,
+        simulation: None,
         sandbox: false,
     }
 }

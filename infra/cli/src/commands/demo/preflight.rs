@@ -65,6 +65,7 @@ impl Demo {
             recipients,
             message: None,
             template: Some(TemplateUse { id: TEMPLATE_EMAIL.parse()?, variables: BTreeMap::new() }),
+            simulation: None,
             sandbox: true,
         })
     }
