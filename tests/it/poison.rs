@@ -1,6 +1,6 @@
-//! What cannot be read is put aside, and nobody waits for it (row 9 of the fault matrix).
+//! What cannot be read is put aside, and nobody waits for it (rows 9 and 14 of the fault matrix).
 
-use crate::{await_until::await_until, tenant::Tenant};
+use crate::{await_until::await_until, bus, tenant::Tenant};
 use serde_json::json;
 
 #[tokio::test]
@@ -33,4 +33,31 @@ async fn a_message_that_cannot_be_read_holds_nobody_up_and_does_not_come_back() 
         assert_eq!(dropped(id).await, 1);
     }
     assert_eq!(tenant.aws.messages_in("EmailDlqUrl").await, 0);
+}
+
+#[tokio::test]
+async fn a_change_in_the_table_that_cannot_be_read_holds_no_event_up() {
+    let tenant = Tenant::new().await;
+    tenant.email().await;
+    tenant.send("spring", "email", &[tenant.address("before")]).await;
+    tenant.settled("spring").await;
+    let partition = format!("T#{}#C#spring", tenant.id);
+    let key = json!({"pk": {"S": partition}, "sk": {"S": "B#01JD0000000000000000000000#00007"}});
+    tenant.aws.set_text(&key, "st", "no state at all").await;
+    tenant.send("spring", "email", &[tenant.address("after")]).await;
+    await_until("both deliveries are told", async || match bus::deliveries(&tenant, "delivery.sent").len() {
+        2 => Ok(()),
+        told => Err(told),
+    })
+    .await;
+    await_until("the change is written down by its key", async || {
+        let lines = tenant.aws.logs("publish").await;
+        if lines.iter().any(|line| line.contains(&partition) && line.contains("#00007")) {
+            Ok(())
+        } else {
+            Err("not yet")
+        }
+    })
+    .await;
+    tenant.aws.delete_item(&key).await;
 }

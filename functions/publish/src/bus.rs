@@ -1,7 +1,7 @@
 //! Putting entries on the bus. Row 13 of the fault matrix: of a call that was taken in part, only the rest is put again.
 
 use crate::entries::Entry;
-use aws_sdk_eventbridge::{error::DisplayErrorContext, primitives::DateTime, types::PutEventsRequestEntry};
+use aws_sdk_eventbridge::{error::DisplayErrorContext, primitives::DateTime, types::{PutEventsRequestEntry, PutEventsResultEntry}};
 use domain::event::SOURCE;
 use runtime::{aws::Aws, entropy::jitter};
 use std::{future::Future, time::Duration};
@@ -82,22 +82,26 @@ impl Bus for EventBridge {
         };
         let request = self.aws.eventbridge().put_events().set_entries(Some(entries.iter().map(entry).collect()));
         match request.send().await {
-            // The answer's entries stand in the order of the request's.
-            Ok(answer) => {
-                let refused = answer.entries().iter().enumerate().filter(|(_, entry)| entry.error_code.is_some());
-                refused
-                    .map(|(place, entry)| {
-                        tracing::warn!(code = entry.error_code, "an event was not taken by the bus");
-                        place
-                    })
-                    .collect()
-            }
+            Ok(answer) => refused(answer.entries(), entries.len()),
             Err(error) => {
                 tracing::warn!(error = %DisplayErrorContext(&error), "the bus did not answer");
                 (0..entries.len()).collect()
             }
         }
     }
+}
+
+/// The places of what was not taken. The answer's entries stand in the order of the request's; one that is missing says
+/// nothing, so it counts as not taken.
+fn refused(answers: &[PutEventsResultEntry], asked: usize) -> Vec<usize> {
+    let not_taken = |place: &usize| {
+        let code = answers.get(*place).map_or(Some("no answer"), PutEventsResultEntry::error_code);
+        if let Some(code) = code {
+            tracing::warn!(code, "an event was not taken by the bus");
+        }
+        code.is_some()
+    };
+    (0..asked).filter(not_taken).collect()
 }
 
 #[cfg(test)]
@@ -107,6 +111,18 @@ mod tests {
 
     fn entry(first_record: usize, bytes: usize) -> Entry {
         Entry { name: "delivery.sent", detail: "x".repeat(bytes), at: Timestamp(0), first_record }
+    }
+
+    /// Row 13 of the fault matrix, as the bus tells it.
+    #[test]
+    fn what_the_bus_did_not_take_is_known_by_its_place() {
+        let taken = PutEventsResultEntry::builder().event_id("1").build();
+        let throttled =
+            PutEventsResultEntry::builder().error_code("ThrottlingException").error_message("Rate exceeded").build();
+        let answers = [taken.clone(), throttled.clone(), taken.clone(), throttled];
+        assert_eq!(refused(&answers, 4), [1, 3]);
+        assert_eq!(refused(&[taken], 3), [1, 2], "nothing is lost by a short answer");
+        assert_eq!(refused(&[], 0), [] as [usize; 0]);
     }
 
     #[test]

@@ -783,6 +783,28 @@ async fn row_18_the_fence_decides_and_not_the_clock() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn row_18_a_clock_two_minutes_behind_claims_nothing_twice() {
+    let stage = Stage::new().await;
+    let message = stage.accept(&["a"]).await;
+    // By the slow clock the bundle is not due yet, and later its lease is not over: the message only comes back.
+    stage.advance_ms(-2 * MINUTE_MS);
+    assert!(matches!(stage.deliver(&message).await, sqs::Outcome::Later { .. }));
+    stage.advance_ms(2 * MINUTE_MS);
+    let at_work = stage.crash(&message).await;
+    stage.advance_ms(-2 * MINUTE_MS);
+    assert!(matches!(stage.deliver(&message).await, sqs::Outcome::Later { .. }));
+    assert_eq!(stage.sent().len(), 0);
+    // What the slow one claims itself looks over to the others at once: they send, and its own result is refused.
+    let other = stage.accept(&["b"]).await;
+    let slow = stage.crash(&other).await;
+    stage.advance_ms(2 * MINUTE_MS);
+    stage.deliver(&other).await;
+    let result = stage.store.finish(&stage.scope, &slow, &[], true).await;
+    assert_eq!((result, at_work.fence), (Err(StoreError::Conflict), 1));
+    assert_eq!(stage.sent(), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn row_19_what_cannot_be_sent_in_time_is_left_for_another_run() {
     let stage = Stage::new().await;
     let message = stage.accept(&["a", "b"]).await;
