@@ -47,11 +47,13 @@ def main() -> None:
     outputs = create(aws("cloudformation"), options.stack, template, dict(p.split("=", 1) for p in options.parameter))
     physical = {logical: outputs[f"{logical}Function"] for logical in functions}
     set_concurrency(aws("lambda"), template, physical)
+    api_url = local_api_url(aws("apigatewayv2"), options.endpoint)
+    tell_public_url(aws("lambda"), physical["SignIn"], api_url)
     operator_secret = generate_secrets(aws("secretsmanager"), template, outputs)
     print(
         json.dumps(
             {
-                "api_url": local_api_url(aws("apigatewayv2"), options.endpoint),
+                "api_url": api_url,
                 "operator_key": f"tk_ops_{operator_secret}",
                 "events_queue_url": tap_events(aws("sqs"), aws("events"), options.stack, outputs["EventBus"]),
                 "outputs": outputs,
@@ -117,6 +119,14 @@ def set_concurrency(client, template: dict, physical: dict) -> None:
         if "ScalingConfig" in source:
             limit = int(source["ScalingConfig"]["MaximumConcurrency"])
             client.update_event_source_mapping(UUID=source["UUID"], ScalingConfig={"MaximumConcurrency": limit})
+
+
+def tell_public_url(client, function: str, api_url: str) -> None:
+    """Sets the parameter PublicUrl afterwards: the address is known only once the API is there, and not by its name."""
+    variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    client.update_function_configuration(
+        FunctionName=function, Environment={"Variables": {**variables, "PUBLIC_URL": api_url}}
+    )
 
 
 def generate_secrets(client, template: dict, outputs: dict) -> str:

@@ -179,6 +179,8 @@ mod tests {
             (include_str!("../../../docs/providers/postmark.md"), "postmark_"),
             (include_str!("../../../docs/providers/ses.md"), "ses_"),
             (include_str!("../../../docs/providers/slack.md"), "slack_"),
+            (include_str!("../../../docs/providers/entra.md"), "oidc_"),
+            (include_str!("../../../docs/providers/entra.md"), "entra_"),
             (include_str!("../../../docs/providers/m365.md"), "m365_"),
             (include_str!("../../../docs/providers/teams.md"), "teams_"),
         ] {

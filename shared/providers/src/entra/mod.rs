@@ -107,3 +107,6 @@ impl fmt::Debug for Entra {
         f.debug_struct("Entra").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
