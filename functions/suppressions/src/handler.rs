@@ -86,14 +86,15 @@ async fn remove<S: Suppressions>(
     Err(Problem::new(ProblemKind::NotFound, "This address is not on the list.").into())
 }
 
-fn read(wanted: &SuppressionCreate, at: Timestamp) -> Result<Suppression, Problem> {
+fn read(wanted: &SuppressionCreate, at: Timestamp) -> Answer<Suppression> {
     let address = listed_as(&wanted.address);
     // What every provider of e-mail takes as an address.
     if let Err(why) = providers::check_address(Provider::Smtp, &Config::new(), &address) {
-        return Err(Problem::invalid_field("address", "invalid", why));
+        return Err(Problem::invalid_field("address", "invalid", why).into());
     }
     if wanted.note.chars().count() > NOTE_MAX_CHARS {
-        return Err(Problem::invalid_field("note", "invalid", format!("must be at most {NOTE_MAX_CHARS} characters")));
+        let message = format!("must be at most {NOTE_MAX_CHARS} characters");
+        return Err(Problem::invalid_field("note", "invalid", message).into());
     }
     Ok(Suppression {
         address,

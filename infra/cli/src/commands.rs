@@ -17,6 +17,7 @@ pub(crate) mod preflight;
 pub(crate) mod secrets;
 pub(crate) mod send;
 pub(crate) mod status;
+pub(crate) mod suppressions;
 pub(crate) mod tenant;
 pub(crate) mod up;
 

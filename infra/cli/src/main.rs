@@ -43,6 +43,8 @@ enum Command {
     Send(commands::send::Args),
     /// Campaigns: how far they are, what failed, pause and resume.
     Campaign(commands::campaign::Args),
+    /// The addresses to which nothing is sent any more.
+    Suppressions(commands::suppressions::Args),
     /// The audit trail: who changed what.
     Audit(commands::audit::Args),
     /// Build the functions for AWS and deploy them to your account.
@@ -66,6 +68,7 @@ async fn main() -> ExitCode {
         Command::Preflight(args) => commands::preflight::run(args).await,
         Command::Send(args) => commands::send::run(args).await,
         Command::Campaign(args) => commands::campaign::run(args).await,
+        Command::Suppressions(args) => commands::suppressions::run(args).await,
         Command::Audit(args) => commands::audit::run(args).await,
         Command::Deploy(args) => commands::deploy::run(args).await,
     };

@@ -10,6 +10,7 @@ use api::{
     keys::{KeyCreate, KeyCreated, KeyView},
     preflight::{PreflightAnswer, PreflightRequest},
     settings::{SettingsPatch, SettingsView},
+    suppressions::{SuppressionCreate, SuppressionView},
     tenants::{ErasureView, ReEncrypt, ReEncryption, TenantCreate, TenantView},
 };
 use domain::{
@@ -24,6 +25,13 @@ use serde_json::json;
 pub struct DeliveryQuery {
     /// Only those with this status.
     pub status: Option<DeliveryStatus>,
+}
+
+/// A text as one segment of a path (RFC 3986, section 3.3).
+fn in_path(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~@+".contains(&byte);
+    let encoded = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(encoded).collect()
 }
 
 /// Tenants and their keys.
@@ -153,6 +161,21 @@ impl Client {
     /// When each of an integration's secrets was given, and the versions that are kept.
     pub async fn secrets(&self, id: &IntegrationId) -> Result<SecretsView, Error> {
         self.get(&format!("/integrations/{id}/secrets")).await
+    }
+
+    /// Lists the addresses to which nothing is sent any more.
+    pub async fn suppressions(&self) -> Result<Vec<SuppressionView>, Error> {
+        self.all("/suppressions", &[]).await
+    }
+
+    /// Sends nothing to an address any more.
+    pub async fn suppress(&self, entry: &SuppressionCreate) -> Result<SuppressionView, Error> {
+        self.post("/suppressions", entry).await
+    }
+
+    /// Sends to an address again.
+    pub async fn unsuppress(&self, address: &str) -> Result<(), Error> {
+        self.text(self.request(Method::DELETE, &format!("/suppressions/{}", in_path(address)))).await.map(drop)
     }
 
     /// The audit trail, oldest first.

@@ -180,7 +180,10 @@ fn shown(campaign: &CampaignView) -> String {
         rows.add_row([coloured(status), Cell::new(count)]);
     }
     rows.add_row([Cell::new("all"), Cell::new(totals.total)]);
-    format!("{head}\n{}", rows.trim_fmt())
+    let reported: Vec<String> =
+        campaign.feedback.iter().flatten().map(|(kind, count)| format!("{kind} {count}")).collect();
+    let reported = if reported.is_empty() { String::new() } else { format!("\nreported: {}", reported.join(", ")) };
+    format!("{head}\n{}{reported}", rows.trim_fmt())
 }
 
 fn coloured(status: DeliveryStatus) -> Cell {
@@ -223,5 +226,7 @@ fn attempts(delivery: &DeliveryView) -> String {
         Some(error) => format!("{head}\n{}\n-> {}", error.reason, error.fix),
         None => head,
     };
-    format!("{head}\n{}", rows.trim_fmt())
+    let reported: String =
+        delivery.feedback.iter().map(|it| format!("\n{} {} {}", it.at, it.kind, it.detail)).collect();
+    format!("{head}\n{}{reported}", rows.trim_fmt())
 }

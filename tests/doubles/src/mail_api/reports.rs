@@ -191,9 +191,9 @@ mod tests {
         let call = taken(Which::Sendgrid, json!({"custom_args": {"mine": "x"}}));
         let posted = postings(&signer, &call, &wanted(&["delivered", "opened"])).unwrap().remove(0);
         let signature = STANDARD.decode(&posted.headers["x-twilio-email-event-webhook-signature"]).unwrap();
-        let signed = format!("1763640000{}", posted.body);
+        let covered = format!("1763640000{}", posted.body);
         let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, signer.0.public_key().as_ref());
-        assert!(key.verify(signed.as_bytes(), &signature).is_ok());
+        assert!(key.verify(covered.as_bytes(), &signature).is_ok());
         let events: Value = serde_json::from_str(&posted.body).unwrap();
         assert_eq!((&events[0]["mine"], &events[1]["event"]), (&json!("x"), &json!("open")));
     }
