@@ -406,7 +406,8 @@ mod tests {
 
     #[test]
     fn on_teams_a_value_is_no_markdown_and_the_authors_own_is() {
-        let template = Template { channel: Channel::Teams, ..template(text("**Hi** {{ name }}\n- {{ name | upper }}")) };
+        let template =
+            Template { channel: Channel::Teams, ..template(text("**Hi** {{ name }}\n- {{ name | upper }}")) };
         let rendered = template.render(None, &vars(&[("name", "*x*\n[a](b)")])).unwrap();
         assert_eq!(rendered.text, r"**Hi** \*x\* \[a\]\(b)".to_owned() + "\n" + r"- \*X\* \[A\]\(B)");
     }

@@ -147,7 +147,11 @@ fn blocks(text: &str) -> Vec<Element> {
         }
         paragraph_begins = false;
     }
-    let element = |(begins, _, text): (bool, bool, String)| Element::TextBlock { text, wrap: true, spacing: (!begins).then_some("None") };
+    let element = |(begins, _, text): (bool, bool, String)| Element::TextBlock {
+        text,
+        wrap: true,
+        spacing: (!begins).then_some("None"),
+    };
     blocks.into_iter().map(element).collect()
 }
 
