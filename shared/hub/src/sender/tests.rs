@@ -335,7 +335,16 @@ async fn a_bundle_is_sent_in_one_go() {
     assert_eq!(stage.sent(), ["a", "b", "c"]);
     assert_eq!(stage.statuses().await, [Sent; 3]);
     assert!(stage.queues.drain().is_empty());
-    for (call, times) in [("claim", 1), ("finish", 1), ("payload", 1), ("request", 1), ("save_rate", 0)] {
+    for (call, times) in [
+        ("claim", 1),
+        ("finish", 1),
+        ("payload", 1),
+        ("request", 1),
+        ("rate", 1),
+        ("save_rate", 0),
+        ("integrations", 0),
+        ("move_to", 0),
+    ] {
         assert_eq!(stage.store.calls(call), times, "{call}");
     }
 }
@@ -779,6 +788,38 @@ async fn row_18_the_fence_decides_and_not_the_clock() {
     stage.advance_ms(-2 * MINUTE_MS);
     let result = stage.store.finish(&stage.scope, &slow.bundle, &[], true).await;
     assert_eq!(result, Err(StoreError::Conflict), "the older claim may not write");
+    assert_eq!(stage.statuses().await, [Sent]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_18_of_two_that_are_at_work_at_once_only_the_newest_claim_may_write() {
+    let stage = Stage::new().await;
+    let message = stage.accept(&["a"]).await;
+    let first = stage.crash(&message).await;
+    // By a clock that is two minutes ahead the lease is over; both are sending now.
+    stage.advance_ms(2 * MINUTE_MS);
+    let second = stage.crash(&message).await;
+    stage.advance_ms(-2 * MINUTE_MS);
+    assert_eq!((first.fence, second.fence), (1, 2));
+    let write = async |bundle: &Bundle, failed: bool| {
+        let mut done = bundle.clone();
+        let outcome = match failed {
+            true => Outcome::Failed(Failure::new(FailureKind::Permanent, "provider_error", "no")),
+            false => Outcome::Sent { provider_id: Some("id-a".into()) },
+        };
+        let integration = stage.integration.lock().unwrap().clone();
+        let rules = FinishRules {
+            retry_policy: integration.retry_policy,
+            on_unknown: integration.on_unknown,
+            class: integration.provider.class(),
+            jitter: 0.0,
+        };
+        done.finish(vec![outcome], rules, stage.clock.now());
+        stage.store.finish(&stage.scope, &done, &[], true).await
+    };
+    assert_eq!(write(&first, true).await, Err(StoreError::Conflict), "it is not its bundle any more");
+    assert_eq!(stage.store.hold(&stage.scope, &first, &HeldFor::Campaign(campaign())).await, Err(StoreError::Conflict));
+    assert_eq!(write(&second, false).await, Ok(()));
     assert_eq!(stage.statuses().await, [Sent]);
 }
 
