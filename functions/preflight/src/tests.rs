@@ -42,8 +42,35 @@ async fn a_tenant_without_integrations_is_told_so_and_what_else_is_missing() {
             ("template", "template_failed"),
         ]
     );
-    let template = answered.body["checks"].as_array().unwrap().last().unwrap();
+    let checks = answered.body["checks"].as_array().unwrap();
+    let template = checks.iter().find(|check| check["check"] == "template").unwrap();
     assert!(template["reason"].as_str().unwrap().contains("the variable `campaign` has no value"), "{template}");
+}
+
+#[tokio::test]
+async fn who_would_be_skipped_is_named_and_keeps_nobody_from_sending() {
+    let store = MemoryStore::default();
+    let entry = domain::suppression::Suppression {
+        address: "bo@b.example".to_owned(),
+        reason: domain::suppression::SuppressionReason::Complained,
+        at: START,
+        detail: String::new(),
+        campaign: None,
+        delivery: None,
+        integration: None,
+    };
+    #[expect(clippy::disallowed_methods, reason = "a test is its own authority")]
+    let acme = domain::tenant::TenantScope::established("acme".parse().unwrap());
+    store::Suppressions::suppress(&store, &acme, &[entry]).await.unwrap();
+    let hub = Hub { store: Lazy::ready(store), clock: ManualClock::at(START) };
+    let app = App::new(router(Arc::new(hub)));
+    let recipients = ["ann@b.example", "Bo@b.example"].map(|address| json!({"user_id": address, "address": address}));
+    let body = json!({"campaign_id": "spring", "channel": "email", "recipients": recipients});
+    let answered = call(&app, &key_of("acme", "*"), Method::POST, "/v1/preflight", body).await;
+    let checks = answered.body["checks"].as_array().unwrap();
+    let told = checks.iter().find(|check| check["check"] == "suppression").unwrap();
+    assert_eq!((&told["status"], &told["code"]), (&json!("warn"), &json!("recipient_suppressed")));
+    assert!(told["reason"].as_str().unwrap().contains("recipients[1]: Bo@b.example"), "{told}");
 }
 
 #[tokio::test]

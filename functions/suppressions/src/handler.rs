@@ -208,4 +208,16 @@ mod tests {
         };
         assert_eq!((list("suppressions:read").await, list("suppressions:write").await), (200, 403));
     }
+
+    #[tokio::test]
+    async fn every_route_of_this_function_is_answered() {
+        let (app, _) = app();
+        for route in api::routes::ROUTES.iter().filter(|route| route.function == "suppressions") {
+            let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+            let path = route.path.replace("{address}", "ann@example.com");
+            let answer = call(&app, &key_of("acme", "*"), method, &path, json!({})).await;
+            assert_ne!(answer.status, 405, "{path}");
+            assert_ne!(answer.body["detail"], "There is no such route. See `/v1/openapi.json`.", "{path}");
+        }
+    }
 }

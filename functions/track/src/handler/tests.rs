@@ -212,3 +212,12 @@ async fn too_large_a_body_is_refused_unread() {
     assert_eq!(status, 413);
     assert_eq!(stage.store.calls("integration"), 0);
 }
+
+#[tokio::test]
+async fn every_route_of_this_function_is_answered() {
+    let stage = Stage::new().await;
+    for route in api::routes::ROUTES.iter().filter(|route| route.function == "track") {
+        let path = route.path.replace("{tenant}", "acme").replace("{integration_id}", stage.postmark.id.as_str());
+        assert_eq!(stage.post(&path, None, "").await.0, 401, "{path}");
+    }
+}
