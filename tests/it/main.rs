@@ -12,6 +12,7 @@ mod bus;
 mod emulator;
 mod hears_back;
 mod inbox;
+mod oidc_provider;
 mod scrubbed;
 mod slack_double;
 mod stack;
@@ -34,6 +35,7 @@ mod runs_a_stack;
 mod sends_a_campaign;
 mod simulates_phishing;
 mod sends_by_ses;
+mod signs_users_in;
 mod stops_and_goes_on;
 mod types_wrong;
 

@@ -178,14 +178,19 @@ mod tests {
     use crate::verified::TRUST_MS;
     use domain::{
         audit::AuditEntry,
+        channel::Provider,
         ids::KeyId,
+        integration::Integration,
         principal::{Grant, Principal},
         tenant::{Tenant, TenantScope},
         time::ManualClock,
     };
+    use doubles::oidc::{OidcDouble, Signer, with};
+    use guard::{Egress, Guard};
+    use providers::Endpoints;
     use runtime::testing::{MemorySecret, START};
     use serde_json::{Value, json};
-    use store::memory::MemoryStore;
+    use store::{Integrations, memory::MemoryStore};
 
     const OPERATOR: &str = "the-operator-secret";
 
@@ -427,5 +432,131 @@ mod tests {
         let lines = log.lines().join("\n");
         assert!(lines.contains("not remembered"));
         assert!(!lines.contains("tk_live_"));
+    }
+
+    // ---- Users ------------------------------------------------------------------------------------------------------
+
+    const NOW_S: i64 = START.0 / 1_000;
+
+    /// A tenant with a provider of identities.
+    struct Company {
+        provider: OidcDouble,
+        clock: Arc<ManualClock>,
+        integration: Integration,
+    }
+
+    impl Company {
+        async fn new() -> Self {
+            let provider = OidcDouble::start(NOW_S).await.unwrap();
+            let config = json!({
+                "issuer": provider.url(), "client_id": "app", "audience": "api", "roles_claim": "roles",
+                "admin_roles": ["Boss"], "operator_roles": [], "viewer_roles": ["Guest"],
+            });
+            let Value::Object(config) = config else { unreachable!() };
+            let integration = Integration { config, ..runtime::testing::integration(Provider::Entra) };
+            Self { provider, clock: Arc::new(ManualClock::at(START)), integration }
+        }
+
+        fn authorizer<'a>(
+            &self,
+            pepper: &'a MemorySecret,
+            operator: &'a MemorySecret,
+        ) -> Authorizer<MemoryStore, &'a MemorySecret> {
+            let guard = Guard::new(Egress::parse("127.0.0.1/32:*").unwrap());
+            let users = Users::new(Arc::new(guard), &Endpoints::default()).unwrap();
+            Authorizer { users, ..authorizer(Lazy::ready(MemoryStore::default()), &self.clock, pepper, operator) }
+        }
+
+        async fn save<P: SecretSource>(&mut self, authorizer: &Authorizer<MemoryStore, P>, enabled: bool) {
+            self.integration.enabled = enabled;
+            authorizer.store.save_integration(&acme(), &self.integration, None, false, &audit()).await.unwrap();
+            self.integration.rev += 1;
+        }
+
+        fn token(&self, over: &Value) -> String {
+            let usual = json!({
+                "iss": self.provider.url(), "aud": "api", "sub": "sara", "exp": NOW_S + 3_600, "roles": ["Guest"],
+            });
+            self.provider.behaviour().keys[0].token(&with(usual, over))
+        }
+    }
+
+    async fn ask<P: SecretSource>(authorizer: &Authorizer<MemoryStore, P>, token: &str) -> Value {
+        let headers = json!({ "authorization": format!("Bearer {token}") });
+        let question = json!({ "routeKey": "GET /v1/x", "headers": headers, "requestContext": { "requestId": "r" } });
+        serde_json::to_value(authorizer.answer(&serde_json::from_value(question).unwrap()).await).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_user_is_known_by_their_companys_token_until_it_is_disabled() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let mut company = Company::new().await;
+        let authorizer = company.authorizer(&pepper, &operator);
+        let token = company.token(&json!({}));
+        assert_eq!(ask(&authorizer, &token).await, nobody(), "nobody takes it yet");
+        company.save(&authorizer, true).await;
+        let known = ask(&authorizer, &token).await;
+        let context = &known["context"];
+        assert_eq!(
+            (&context["tenant"], &context["grants"]),
+            (&json!("acme"), &json!("campaigns:read integrations:read"))
+        );
+        assert!(context["principal"].as_str().unwrap().starts_with("user:sub-"), "{known}");
+        assert_eq!(ask(&authorizer, &token).await, known);
+        assert_eq!(authorizer.store.calls("sign_in"), 2, "known for a while");
+
+        company.save(&authorizer, false).await;
+        company.clock.advance_ms(TRUST_MS - 1);
+        assert_eq!(ask(&authorizer, &token).await, known);
+        company.clock.advance_ms(1);
+        assert_eq!(ask(&authorizer, &token).await, nobody());
+        assert_eq!(company.provider.behaviour().asked["jwks"], 1);
+    }
+
+    #[tokio::test]
+    async fn a_user_without_a_role_and_one_who_is_late_are_told() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let mut company = Company::new().await;
+        let authorizer = company.authorizer(&pepper, &operator);
+        company.save(&authorizer, true).await;
+        for roles in [json!(["boss", "*"]), json!(null)] {
+            assert_eq!(ask(&authorizer, &company.token(&json!({"roles": roles}))).await, denied("no_role"));
+        }
+        let short = company.token(&json!({"exp": NOW_S - 30, "roles": ["Boss"]}));
+        assert_eq!(ask(&authorizer, &short).await["context"]["grants"], "*", "within the leeway");
+        company.clock.advance_ms(30_000);
+        assert_eq!(ask(&authorizer, &short).await, denied("token_expired"), "known and late all the same");
+        assert_eq!(ask(&authorizer, &company.token(&json!({"exp": NOW_S - 60}))).await, denied("token_expired"));
+    }
+
+    #[tokio::test]
+    async fn a_forged_token_is_nobodys_and_an_issuer_that_is_away_is_told() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let mut company = Company::new().await;
+        let authorizer = company.authorizer(&pepper, &operator);
+        company.save(&authorizer, true).await;
+        company.provider.behaviour().down = Some(503);
+        assert_eq!(ask(&authorizer, &company.token(&json!({}))).await, denied("unavailable"));
+        company.provider.behaviour().down = None;
+        company.clock.advance_ms(10_000);
+        let good = company.token(&json!({}));
+        let claims = json!({
+            "iss": company.provider.url(), "aud": "api", "sub": "sara", "exp": NOW_S + 3_600, "roles": ["Boss"],
+        });
+        let forged = [
+            Signer::new("first").unwrap().token(&claims),
+            company.token(&json!({"aud": "other"})),
+            company.token(&json!({"iss": "https://evil.example"})),
+            company.token(&json!({"nbf": NOW_S + 600})),
+            company.token(&json!({"sub": null})),
+            format!("{good}x"),
+            format!("ey.{good}"),
+        ];
+        for token in forged {
+            assert_eq!(ask(&authorizer, &token).await, nobody(), "{token}");
+        }
+        assert_eq!(ask(&authorizer, &good).await["isAuthorized"], true);
+        authorizer.store.fail_next("sign_in", StoreError::Unavailable("throttled".into()));
+        assert_eq!(ask(&authorizer, &company.token(&json!({"jti": 1}))).await, denied("unavailable"));
     }
 }

@@ -262,16 +262,9 @@ fn fields(text: &str) -> BTreeMap<String, String> {
         let mut rest = bytes.as_slice();
         while let [first, tail @ ..] = rest {
             let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-            match hex.filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-                Some(byte) => {
-                    decoded.push(byte);
-                    rest = &tail[2..];
-                }
-                None => {
-                    decoded.push(*first);
-                    rest = tail;
-                }
-            }
+            let byte = hex.filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
+            decoded.push(byte.unwrap_or(*first));
+            rest = if byte.is_some() { &tail[2..] } else { tail };
         }
         String::from_utf8_lossy(&decoded).into_owned()
     };
