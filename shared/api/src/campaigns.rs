@@ -52,7 +52,7 @@ pub struct SendRequest {
 pub struct MessageBody {
     /// The subject, for e-mail.
     pub subject: Option<String>,
-    /// Plain text; Slack's mrkdwn on that channel.
+    /// Plain text; on Slack its mrkdwn, on Teams the Markdown of Adaptive Cards.
     pub text: String,
     /// HTML, for e-mail.
     pub html: Option<String>,

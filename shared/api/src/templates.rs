@@ -35,7 +35,7 @@ pub struct TemplateBody {
 pub struct TemplateTextBody {
     /// The subject, for e-mail.
     pub subject: Option<String>,
-    /// Plain text; Slack's mrkdwn on that channel.
+    /// Plain text; on Slack its mrkdwn, on Teams the Markdown of Adaptive Cards.
     pub text: String,
     /// HTML, for e-mail; variables are escaped.
     pub html: Option<String>,
