@@ -81,6 +81,9 @@ fn checked(mut patch: SettingsPatch) -> Answer<SettingsPatch> {
         check_list(&mut faults, "sandbox.teams", &mut sandbox.teams, |address| {
             providers::check_address(Provider::Teams, &Config::new(), address)
         });
+        check_list(&mut faults, "sandbox.m365", &mut sandbox.m365, |address| {
+            providers::check_address(Provider::M365, &Config::new(), address)
+        });
     }
     faults.finish()?;
     Ok(patch)

@@ -220,7 +220,42 @@ pub fn of_integration(tenant: &TenantId, old: Option<&Integration>, new: &Integr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ids::RequestId, time::Timestamp};
+    use crate::{ids::RequestId, simulation::SimulationStatus, time::Timestamp};
+
+    #[test]
+    fn a_simulation_is_told_of_when_it_comes_to_stand_elsewhere() {
+        let simulation = Simulation {
+            campaign: "spring".parse().unwrap(),
+            origin: "01JD0000000000000000000000.0000".parse().unwrap(),
+            integration: IntegrationId::generate(),
+            label: "Parcel".into(),
+            provider_id: Some("s-1".into()),
+            operation: None,
+            status: SimulationStatus::Scheduled,
+            targets: 2,
+            counts: BTreeMap::new(),
+            report_digest: String::new(),
+            problem: None,
+            failures: 0,
+            launch_at: Timestamp(0),
+            duration_days: 7,
+            sandbox: false,
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+            next_look: None,
+            rev: 1,
+        };
+        let told = |old, new| of_simulation(&"acme".parse().unwrap(), old, new);
+        let created = told(None, &simulation).unwrap();
+        assert_eq!(created.id, "spring:01JD0000000000000000000000.0000:simulation.status_changed:1");
+        assert_eq!((&created.detail["status"], &created.detail["previous"]), (&json!("scheduled"), &Value::Null));
+        let counted = Simulation { counts: BTreeMap::from([(FeedbackKind::Opened, 1)]), rev: 2, ..simulation.clone() };
+        assert_eq!(told(Some(&simulation), &counted), None, "what targets did is told of their deliveries");
+        let over = Simulation { status: SimulationStatus::Failed, rev: 3, ..counted.clone() };
+        let told = told(Some(&counted), &over).unwrap();
+        assert_eq!((&told.detail["status"], &told.detail["previous"]), (&json!("failed"), &json!("scheduled")));
+        assert_eq!(told.detail["counts"], json!({"opened": 1}));
+    }
 
     #[test]
     fn what_was_reported_is_one_event_a_kind_with_an_id_that_names_it() {

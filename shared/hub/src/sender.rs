@@ -347,7 +347,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         };
         let Some(payload) = payload else { return all(poison("the recipients are missing")) };
         if let Content::Simulation(order) = &envelope.content {
-            return self.simulate(scope, claimed, integration, &payload, order, (slots, deadline)).await.map(Some);
+            return self.simulate(scope, claimed, integration, &payload, order, (slots, deadline)).await;
         }
         let Some(source) = self.templates.source(scope, envelope.content, self.clock.now()).await? else {
             return all(Failure::new(FailureKind::Permanent, "template_failed", "the template does not exist"));

@@ -29,7 +29,8 @@ const RESERVE_MS: i64 = 45 * SECOND_MS;
 const WORDS_MAX_BYTES: usize = 100;
 
 impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
-    /// Creates the simulation of a claimed bundle, or finds it; one outcome for all members.
+    /// Creates the simulation of a claimed bundle, or finds it; one outcome for all members. `None` if nothing could be
+    /// asked, because the secrets cannot be opened for the moment.
     pub(super) async fn simulate(
         &self,
         scope: &TenantScope,
@@ -38,9 +39,9 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         payload: &Payload,
         order: &Order,
         (slots, deadline): (Slots, Timestamp),
-    ) -> Result<Vec<Outcome>, StoreError> {
+    ) -> Result<Option<Vec<Outcome>>, StoreError> {
         let bundle = &claimed.bundle;
-        let all = |outcome: Outcome| Ok(vec![outcome; bundle.members.len()]);
+        let all = |outcome: Outcome| Ok(Some(vec![outcome; bundle.members.len()]));
         let now = self.clock.now();
         if deadline.since_ms(now) < RESERVE_MS {
             return all(Outcome::Deferred { until: now });
@@ -62,7 +63,15 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             duration_days: order.duration_days,
             payload_id: order.payload_id.as_deref(),
         };
-        let launched = self.launch(scope, integration, &launch).await;
+        let launched = match self.lines.open(scope, integration).await {
+            Ok(line) => self.launch(scope, integration, line, &launch).await,
+            // Our own store or key service is away, which is no attempt.
+            Err(failure) if matches!(failure.kind, FailureKind::Transient { .. }) => {
+                tracing::warn!(bundle = %bundle.id, why = failure.detail, "the secrets cannot be opened now");
+                return Ok(None);
+            }
+            Err(failure) => Err(failure),
+        };
         self.judge(scope, integration, slots.trial, launched.as_ref().map(|_| ()), 1).await;
         let launched = match launched {
             Ok(launched) => launched,
@@ -103,9 +112,10 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         &self,
         scope: &TenantScope,
         integration: &Arc<Integration>,
+        line: Arc<L::Line>,
         launch: &Launch<'_>,
     ) -> Result<Launched, Failure> {
-        match self.lines.open(scope, integration).await?.simulate(launch).await {
+        match line.simulate(launch).await {
             Err(Failure { kind: FailureKind::Unauthorized, code, detail }) => {
                 self.lines.forget(scope, integration);
                 let Ok(Some(fresh)) = self.integration(scope, &integration.id, true).await else {

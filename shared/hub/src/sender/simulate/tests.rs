@@ -259,3 +259,15 @@ async fn a_throttled_provider_pauses_the_integration() {
     stage.drain().await;
     assert_eq!(stage.totals().await.count(DeliveryStatus::Sent), 1);
 }
+
+#[tokio::test]
+async fn secrets_that_cannot_be_opened_for_the_moment_are_no_attempt() {
+    let stage = stage("good").await;
+    let message = stage.accept("Parcel", &["sara@contoso.com"]).await;
+    stage.store.fail_next("secret", StoreError::Unavailable("throttled".into()));
+    stage.deliver(&message).await;
+    assert_eq!(stage.totals().await.count(DeliveryStatus::Queued), 1);
+    stage.drain().await;
+    assert_eq!(stage.totals().await.count(DeliveryStatus::Sent), 1);
+    assert_eq!(stage.graph.record().simulations.len(), 1);
+}
