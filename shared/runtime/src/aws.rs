@@ -9,7 +9,6 @@ use crate::{
 };
 use aws_config::{BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider};
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -26,6 +25,8 @@ use std::{
     time::Duration,
 };
 use store::dynamo::{DynamoStore, Tables};
+
+pub mod http;
 
 /// One try and two more. Anything that lasts longer is our own retry's work, which knows about leases and budgets.
 const ATTEMPTS: u32 = 3;
@@ -70,8 +71,7 @@ impl Aws {
     /// Clients for a region and, where given, another endpoint than AWS's own.
     #[must_use]
     pub fn new(region: String, endpoint: Option<String>, tables: Tables) -> Self {
-        let connector =
-            aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https();
+        let connector = http::client(CONNECT_TIMEOUT);
         let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
         Self::over(connector, credentials, region, endpoint, tables)
     }

@@ -43,7 +43,7 @@ fn client(endpoint: &str) -> Client {
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .endpoint_url(endpoint)
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .http_client(runtime::aws::http::client(Duration::from_secs(1)))
         .build();
     Client::from_conf(config)
 }
