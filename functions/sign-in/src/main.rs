@@ -4,6 +4,8 @@ mod begin;
 mod callback;
 mod hub;
 mod page;
+#[cfg(test)]
+mod tests;
 
 use ::hub::connections::Connections;
 use domain::time::Clock;
