@@ -111,6 +111,13 @@ impl Breaker {
             Self::Closed | Self::Open { .. } => None,
         }
     }
+
+    /// After a trial that came to nothing, because its message was not handed over in the end or its answer says nothing
+    /// about the integration: the next may try at once. `None` if it was decided.
+    #[must_use]
+    pub fn untried(self, now: Timestamp) -> Option<Self> {
+        matches!(self, Self::Trial { .. }).then_some(Self::Open { until: now })
+    }
 }
 
 /// Whether a failed attempt says something about the integration: `Some(true)` that it does not work, `Some(false)` that
@@ -211,6 +218,7 @@ mod tests {
         let trial = Breaker::Trial { until: end.plus_ms(TRIAL_MS) };
         assert_eq!(trial.passage(end), Passage::Shut(end.plus_ms(TRIAL_LOOK_MS)));
         assert_eq!(trial.passage(end.plus_ms(TRIAL_MS)), Passage::Trial, "its sender died");
+        assert_eq!(trial.untried(end).map(|it| it.passage(end)), Some(Passage::Trial));
         assert_eq!(trial.tried(true, end), Some(Breaker::Closed));
         assert_eq!(trial.tried(false, end), Some(Breaker::Open { until: end.plus_ms(OPEN_MS) }));
     }
@@ -221,7 +229,7 @@ mod tests {
             assert_eq!(state.opened(NOON), None);
         }
         for state in [Breaker::Closed, Breaker::Open { until: NOON }] {
-            assert_eq!((state.tried(true, NOON), state.tried(false, NOON)), (None, None));
+            assert_eq!((state.tried(true, NOON), state.tried(false, NOON), state.untried(NOON)), (None, None, None));
         }
     }
 

@@ -155,6 +155,11 @@ impl<S: Rates> Leases<S> {
         self.turn_breaker(scope, id, now, |breaker| breaker.tried(passed, now)).await
     }
 
+    /// Lets go of a trial that was not decided, so that nobody waits for it. False if it was.
+    pub async fn untried(&self, scope: &TenantScope, id: &IntegrationId, now: Timestamp) -> Result<bool, StoreError> {
+        self.turn_breaker(scope, id, now, |breaker| breaker.untried(now)).await
+    }
+
     async fn turn_breaker(
         &self,
         scope: &TenantScope,

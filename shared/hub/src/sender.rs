@@ -204,7 +204,11 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             self.store.move_to(scope, bundle, &integration.id).await?;
             claimed.bundle.integration = integration.id.clone();
         }
-        match self.send_all(scope, &claimed, &integration, slots, deadline).await? {
+        let sent = self.send_all(scope, &claimed, &integration, slots, deadline).await;
+        if slots.trial {
+            self.end_trial(scope, &integration).await;
+        }
+        match sent? {
             Some(outcomes) => self.finish(scope, claimed.bundle, &integration, outcomes).await,
             None => {
                 let pause_ms = jittered_ms(AWAY_PAUSE_MS, (self.jitter)());

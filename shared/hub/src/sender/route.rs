@@ -113,6 +113,13 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         }
     }
 
+    /// After a trial: if it came to nothing, the next may try.
+    pub(super) async fn end_trial(&self, scope: &TenantScope, integration: &Integration) {
+        if let Err(error) = self.leases.untried(scope, &integration.id, self.clock.now()).await {
+            tracing::warn!(integration = %integration.id, %error, "a trial is left to run out");
+        }
+    }
+
     /// Leaves a report where people look for one. A test that failed says more, and a warning is given once.
     async fn warn(&self, scope: &TenantScope, integration: &Integration, last: &Failure) {
         let now = self.clock.now();

@@ -1096,6 +1096,22 @@ async fn if_nobody_can_stand_in_everything_waits_and_one_message_tries() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_trial_that_says_nothing_is_made_again() {
+    let stage = Stage::with(mail).await;
+    let open = domain::rate::RateState::default().with_breaker(Breaker::Open { until: NOON });
+    stage.store.save_rate(&stage.scope, &stage.own(), &open).await.unwrap();
+    stage.answers("a", FailureKind::Throttled { after_ms: Some(1_000) }, 1);
+    let message = stage.accept(&["a", "b"]).await;
+    stage.deliver(&message).await;
+    let rate = stage.store.rate(&stage.scope, &stage.own()).await.unwrap();
+    assert!(matches!(rate.breaker, Breaker::Open { until } if until <= stage.clock.now()), "half open: {rate:?}");
+    stage.advance_ms(2_000);
+    stage.run_queue().await;
+    assert_eq!(stage.statuses().await, [Sent, Sent]);
+    assert_eq!(stage.store.rate(&stage.scope, &stage.own()).await.unwrap().breaker, Breaker::Closed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bundle_that_waits_for_long_is_left_to_the_sweeper() {
     let stage = Stage::with(mail).await;
     let message = stage.accept(&["a"]).await;
