@@ -1,7 +1,11 @@
 //! Putting entries on the bus. Row 13 of the fault matrix: of a call that was taken in part, only the rest is put again.
 
 use crate::entries::Entry;
-use aws_sdk_eventbridge::{error::DisplayErrorContext, primitives::DateTime, types::{PutEventsRequestEntry, PutEventsResultEntry}};
+use aws_sdk_eventbridge::{
+    error::DisplayErrorContext,
+    primitives::DateTime,
+    types::{PutEventsRequestEntry, PutEventsResultEntry},
+};
 use domain::event::SOURCE;
 use runtime::{aws::Aws, entropy::jitter};
 use std::{future::Future, time::Duration};

@@ -45,7 +45,7 @@ impl Stage {
         let vault = || Vault::new(Arc::clone(&kms), Arc::clone(&clock) as Arc<dyn Clock>);
         let app = App::new(router(Tenants { store: store.clone(), vault: vault(), clock: clock.clone() }));
         let vault = vault();
-        Self { store, kms, vault, clock, app }
+        Self { store, clock, kms, vault, app }
     }
 
     /// Calls as the operator.

@@ -93,11 +93,7 @@ pub trait Kms: Send + Sync {
 
     /// Encrypts a data key anew, under what the deployment's key is today, without it ever being seen outside of the key
     /// service. It stays bound to the same context.
-    fn rewrap(
-        &self,
-        sealed: &[u8],
-        context: &SealContext,
-    ) -> impl Future<Output = Result<Vec<u8>, VaultError>> + Send;
+    fn rewrap(&self, sealed: &[u8], context: &SealContext) -> impl Future<Output = Result<Vec<u8>, VaultError>> + Send;
 }
 
 impl<K: Kms> Kms for Arc<K> {

@@ -27,7 +27,7 @@ pub use erasure::Erasure;
 pub use feedbacks::{FeedbackTotals, Feedbacks, Reporter};
 pub use meter::{Meter, Usage};
 pub use retention::{SECRET_VERSION_MS, SECRET_VERSIONS_KEPT, is_outdated};
-pub use simulations::Simulations;
 pub use sign_ins::SignIns;
+pub use simulations::Simulations;
 pub use suppressions::Suppressions;
 pub use traits::*;

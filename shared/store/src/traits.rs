@@ -621,10 +621,33 @@ pub trait Audit: Send + Sync {
 
 /// Everything at once, for functions that need several.
 pub trait Store:
-    Integrations + Bundles + Campaigns + Rates + Settings + Access + Audit + crate::Erasure + crate::Feedbacks + crate::Simulations + crate::SignIns + crate::Suppressions
+    Integrations
+    + Bundles
+    + Campaigns
+    + Rates
+    + Settings
+    + Access
+    + Audit
+    + crate::Erasure
+    + crate::Feedbacks
+    + crate::Simulations
+    + crate::SignIns
+    + crate::Suppressions
 {
 }
-impl<T: Integrations + Bundles + Campaigns + Rates + Settings + Access + Audit + crate::Erasure + crate::Feedbacks + crate::Simulations + crate::SignIns + crate::Suppressions>
-    Store for T
+impl<
+    T: Integrations
+        + Bundles
+        + Campaigns
+        + Rates
+        + Settings
+        + Access
+        + Audit
+        + crate::Erasure
+        + crate::Feedbacks
+        + crate::Simulations
+        + crate::SignIns
+        + crate::Suppressions,
+> Store for T
 {
 }

@@ -11,9 +11,7 @@ use crate::{
     hub::{Hub, Place},
     may::{May, Read, Write},
 };
-use api::integrations::{
-    IntegrationView, SecretFieldView, SecretValues, SecretVersionView, SecretsPut, SecretsView,
-};
+use api::integrations::{IntegrationView, SecretFieldView, SecretValues, SecretVersionView, SecretsPut, SecretsView};
 use axum::extract::State;
 use domain::{ids::IntegrationId, integration::Integration, principal::Caller, time::Timestamp};
 use runtime::http::{Answer, Json, Path};

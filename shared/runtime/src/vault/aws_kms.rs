@@ -2,7 +2,7 @@
 
 use super::{DataKey, Kms, SealContext, VaultError};
 use crate::aws::Aws;
-use aws_sdk_kms::{error::DisplayErrorContext, primitives::Blob, types::DataKeySpec};
+use aws_sdk_kms::{error::DisplayErrorContext, operation::decrypt::DecryptError, primitives::Blob, types::DataKeySpec};
 use std::collections::HashMap;
 use zeroize::Zeroizing;
 
@@ -18,6 +18,7 @@ impl AwsKms {
     /// Uses this key (`KMS_KEY_ARN`). Behind a comma may stand one that data keys were encrypted under before: it still
     /// opens them, and encrypts nothing any more.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "what is read from the environment is handed over")]
     pub fn new(aws: Aws, key_arns: String) -> Self {
         let mut arns = key_arns.split(',').map(ToOwned::to_owned);
         let key_arn = arns.next().unwrap_or_default();
@@ -43,10 +44,10 @@ impl AwsKms {
             .await;
         let opened = match opened {
             Ok(opened) => opened,
-            Err(error) if error.as_service_error().is_some_and(|known| known.is_incorrect_key_exception()) => {
+            Err(error) if error.as_service_error().is_some_and(DecryptError::is_incorrect_key_exception) => {
                 return Ok(None);
             }
-            Err(error) if error.as_service_error().is_some_and(|known| known.is_invalid_ciphertext_exception()) => {
+            Err(error) if error.as_service_error().is_some_and(DecryptError::is_invalid_ciphertext_exception) => {
                 return Err(VaultError::Unreadable(CHANGED));
             }
             Err(error) => return Err(VaultError::Unavailable(DisplayErrorContext(&error).to_string())),

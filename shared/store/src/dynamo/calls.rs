@@ -14,9 +14,9 @@ use aws_sdk_dynamodb::{
         update_item::UpdateItemError,
     },
     types::{
-        AttributeValue, ConsumedCapacity, Delete, DeleteRequest, KeysAndAttributes, Put, PutRequest, ReturnConsumedCapacity,
-        ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update, WriteRequest,
-        error::ConditionalCheckFailedException,
+        AttributeValue, ConsumedCapacity, Delete, DeleteRequest, KeysAndAttributes, Put, PutRequest,
+        ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+        WriteRequest, error::ConditionalCheckFailedException,
     },
 };
 use std::{borrow::Cow, collections::HashMap, time::Duration};
@@ -332,8 +332,7 @@ impl DynamoStore {
     /// Deletes items without a condition; keys must differ.
     pub(super) async fn batch_delete(&self, keys: Vec<Key>) -> Result<()> {
         let request = |key: Key| {
-            let delete =
-                DeleteRequest::builder().set_key(Some(key.item())).build().map_err(|error| built(&error))?;
+            let delete = DeleteRequest::builder().set_key(Some(key.item())).build().map_err(|error| built(&error))?;
             Ok(WriteRequest::builder().delete_request(delete).build())
         };
         self.batch_write(keys.into_iter().map(request).collect::<Result<_>>()?).await

@@ -297,10 +297,8 @@ pub(super) fn simulations_of(campaign: &CampaignId) -> String {
 }
 
 pub(super) fn simulation(scope: &TenantScope, campaign: &CampaignId, origin: &BundleId) -> Key {
-    let origin = origin.number.map_or_else(
-        || origin.request.to_string(),
-        |number| format!("{}#{number:05}", origin.request),
-    );
+    let origin =
+        origin.number.map_or_else(|| origin.request.to_string(), |number| format!("{}#{number:05}", origin.request));
     Key::new(simulations(scope), format!("{}{origin}", simulations_of(campaign)))
 }
 
