@@ -12,8 +12,8 @@ pub const SECRET_VERSIONS_KEPT: usize = 3;
 pub const SECRET_VERSION_MS: i64 = 30 * DAY_MS;
 
 /// Whether a version of an integration's secrets is let go of at `now`; `place` counts from the newest, which is 0. The
-/// newest before the one that serves is needed for some seconds, by senders that have not heard of the rotation; the
-/// others are kept to be looked at when somebody asks since when what was used.
+/// newest before the one that serves is needed for some seconds by senders that have not heard of the rotation, and for days
+/// by what SES reports of messages that were sent under it; the others are kept to be looked at when somebody asks since when what was used.
 #[must_use]
 pub const fn is_outdated(place: usize, created_at: Timestamp, now: Timestamp) -> bool {
     place >= SECRET_VERSIONS_KEPT && now.since_ms(created_at) > SECRET_VERSION_MS
