@@ -222,7 +222,9 @@ mod tests {
         assert_eq!((figures.tests, figures.p50_ms), (2, Some(50)));
         assert!((figures.error_rate_percent - 50.0).abs() < 1e-9);
         let mut tally = HealthTally::default();
-        log.iter().for_each(|report| tally.count(report));
+        for report in &log {
+            tally.count(report);
+        }
         assert_eq!((tally.tests, tally.failed), (2, 1));
     }
 

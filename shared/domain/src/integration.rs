@@ -155,10 +155,8 @@ mod tests {
             retry_policy: RetryPolicy::Exponential,
             on_unknown: OnUnknown::Retry,
             probe_interval_minutes: 60,
-            last_test: passed.map(|passed| match passed {
-                true => TestReport::passed("", 5, at),
-                false => TestReport::failed(&failure, 5, at),
-            }),
+            last_test: passed
+                .map(|passed| if passed { TestReport::passed("", 5, at) } else { TestReport::failed(&failure, 5, at) }),
             created_at: at,
             updated_at: at,
             updated_by: Principal::System,

@@ -304,6 +304,7 @@ fn template(facts: &Facts<'_>) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::TestReport;
 
     const FACTS: Facts<'_> = Facts {
         integration: None,
@@ -353,7 +354,6 @@ mod tests {
             assert_eq!(check.status, CheckStatus::Warn);
             (check.code, check.reason, check.fix.is_empty())
         };
-        use crate::health::TestReport;
         let (code, reason, _) = warned(TestReport::passed("", 5_000, Timestamp(0)));
         assert_eq!((code.as_str(), reason.as_str()), ("slow", "Its last test passed but was slow."));
         let (code, reason, no_fix) = warned(TestReport::breaker_opened("", Timestamp(0)));

@@ -208,12 +208,11 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         if slots.trial {
             self.end_trial(scope, &integration).await;
         }
-        match sent? {
-            Some(outcomes) => self.finish(scope, claimed.bundle, &integration, outcomes).await,
-            None => {
-                let pause_ms = jittered_ms(AWAY_PAUSE_MS, (self.jitter)());
-                self.put_back(scope, &claimed.bundle, self.clock.now().plus_ms(pause_ms)).await
-            }
+        if let Some(outcomes) = sent? {
+            self.finish(scope, claimed.bundle, &integration, outcomes).await
+        } else {
+            let pause_ms = jittered_ms(AWAY_PAUSE_MS, (self.jitter)());
+            self.put_back(scope, &claimed.bundle, self.clock.now().plus_ms(pause_ms)).await
         }
     }
 
