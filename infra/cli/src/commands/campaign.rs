@@ -226,7 +226,8 @@ fn attempts(delivery: &DeliveryView) -> String {
         Some(error) => format!("{head}\n{}\n-> {}", error.reason, error.fix),
         None => head,
     };
-    let reported: String =
-        delivery.feedback.iter().map(|it| format!("\n{} {} {}", it.at, it.kind, it.detail)).collect();
-    format!("{head}\n{}{reported}", rows.trim_fmt())
+    let reported =
+        delivery.feedback.iter().map(|it| format!("{} {} {}", it.at, it.kind, it.detail).trim_end().to_owned());
+    let lines: Vec<String> = [head, rows.trim_fmt()].into_iter().chain(reported).collect();
+    lines.join("\n")
 }

@@ -198,7 +198,7 @@ mod tests {
         }
     }
 
-    fn kind_and_detail(event: &str, extra: Value) -> Option<(FeedbackKind, String)> {
+    fn kind_and_detail(event: &str, extra: &Value) -> Option<(FeedbackKind, String)> {
         let mut whole = json!({
             "event": event, "email": "ann@example.com", "timestamp": 1_763_639_999,
             "trunkline_tenant": "acme", "trunkline_campaign": "spring", "trunkline_delivery": DELIVERY
@@ -234,7 +234,7 @@ mod tests {
             ("something_new", json!({}), None),
         ] {
             let expected = expected.map(|(kind, detail)| (kind, detail.to_owned()));
-            assert_eq!(kind_and_detail(event, extra), expected, "{event}");
+            assert_eq!(kind_and_detail(event, &extra), expected, "{event}");
         }
     }
 
@@ -247,7 +247,7 @@ mod tests {
             json!({"trunkline_delivery": "dlv_1"}),
             json!({"trunkline_delivery": 7}),
         ] {
-            assert_eq!(kind_and_detail("delivered", other.clone()), None, "{other}");
+            assert_eq!(kind_and_detail("delivered", &other), None, "{other}");
         }
         assert_eq!(report(&json!("delivered"), &acme(), NOW), None);
     }
