@@ -43,8 +43,8 @@ def main() -> None:
         if isinstance(resource, dict) and resource["Type"] == "AWS::Serverless::Function"
     }
     http_api.expand(template)
-    package(aws("s3"), template, functions, options.binaries)
-    outputs = create(aws("cloudformation"), options.stack, template, dict(p.split("=", 1) for p in options.parameter))
+    url = package(aws("s3"), template, functions, options.binaries)
+    outputs = create(aws("cloudformation"), options.stack, url, dict(p.split("=", 1) for p in options.parameter))
     physical = {logical: outputs[f"{logical}Function"] for logical in functions}
     set_concurrency(aws("lambda"), template, physical)
     api_url = local_api_url(aws("apigatewayv2"), options.endpoint)
@@ -64,8 +64,9 @@ def main() -> None:
     )
 
 
-def package(s3, template: dict, functions: dict, binaries: pathlib.Path) -> None:
-    """Uploads each binary as its own `bootstrap`, stored: debug binaries deflate slowly and nothing is sent far."""
+def package(s3, template: dict, functions: dict, binaries: pathlib.Path) -> str:
+    """Uploads each binary as its own `bootstrap`, stored: debug binaries deflate slowly and nothing is sent far. Then the
+    template that names them; its URL."""
     missing = [name for name in functions.values() if not (binaries / name).is_file()]
     if missing:
         sys.exit(f"no binary for {', '.join(missing)} in {binaries}: run `cargo build --workspace --bins` first")
@@ -85,12 +86,16 @@ def package(s3, template: dict, functions: dict, binaries: pathlib.Path) -> None
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         list(pool.map(upload, functions))
 
+    # A template within the call may have 51,200 bytes: this one is put beside the artifacts, as `sam deploy` does.
+    s3.put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template).encode())
+    return f"{s3.meta.endpoint_url}/{BUCKET}/template.json"
 
-def create(cloudformation, stack: str, template: dict, parameters: dict) -> dict:
+
+def create(cloudformation, stack: str, template_url: str, parameters: dict) -> dict:
     """Creates the stack and returns its outputs; on failure, says which resource failed and why."""
     cloudformation.create_stack(
         StackName=stack,
-        TemplateBody=json.dumps(template),
+        TemplateURL=template_url,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
     )
