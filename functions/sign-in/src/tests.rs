@@ -197,6 +197,7 @@ async fn only_a_sign_in_can_be_begun_and_only_by_whoever_may() {
     stage.provider.behaviour().down = Some(404);
     let refused = stage.begin().await;
     assert_eq!((refused.status, &refused.body["test"]["code"]), (422, &json!("oidc_discovery_failed")), "{refused:?}");
+    stage.clock.advance_ms(domain::time::HOUR_MS);
     stage.kms.0.set_away(true);
     assert_eq!(stage.begin().await.status, 503);
     stage.store.fail_next("end_sign_in", StoreError::Unavailable("throttled".into()));

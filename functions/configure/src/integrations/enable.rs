@@ -96,10 +96,12 @@ mod tests {
         channel::Channel,
         ids::{CampaignId, IntegrationId, RequestId},
         message::{Content, Message},
+        sign_in::Authority,
     };
+    use doubles::oidc::{CLIENT_ID, CLIENT_SECRET, OidcDouble};
     use runtime::testing::START;
     use serde_json::{Value, json};
-    use store::{Bundles, HeldFor, Request, StoreError};
+    use store::{Bundles, HeldFor, Request, SignIns, StoreError};
 
     /// A bundle that waits for the integration to be enabled.
     async fn hold_one(stage: &Stage, integration: &IntegrationId) -> BundleId {
@@ -213,5 +215,45 @@ mod tests {
         stage.store.fail_next("save_integration", StoreError::Conflict);
         stage.store.fail_next("save_integration", StoreError::Conflict);
         assert_eq!(stage.post(&format!("{path}/enable"), Value::Null).await.status, 409);
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_is_enabled_only_after_its_test_has_passed() {
+        let stage = Stage::new().await;
+        let provider = OidcDouble::start(START.0 / 1_000).await.unwrap();
+        let body = |secret: &str, enabled: bool| {
+            json!({
+                "provider": "entra", "name": "Directory", "enabled": enabled,
+                "config": {"issuer": provider.url(), "client_id": CLIENT_ID}, "secrets": {"client_secret": secret},
+            })
+        };
+        // An enabled one is tested whatever is wished.
+        let refused = stage.post("/v1/integrations?test=false", body("wrong", true)).await;
+        assert_eq!((refused.status, &refused.body["errors"][0]["code"]), (422, &json!("oidc_client_refused")));
+        let path = stage.post("/v1/integrations?test=false", body("wrong", false)).await.headers["location"].clone();
+        let enable = async || stage.post(&format!("{path}/enable"), Value::Null).await;
+        let refused = enable().await;
+        assert_eq!((refused.status, &refused.body["code"]), (409, &json!("conflict")));
+        assert!(refused.body["detail"].as_str().unwrap().contains("/test`"), "{}", refused.body);
+        stage.post(&format!("{path}/test"), Value::Null).await;
+        assert_eq!(enable().await.status, 409, "the test failed");
+
+        let secrets = json!({"secrets": {"client_secret": CLIENT_SECRET}});
+        assert_eq!(stage.put(&format!("{path}/secrets"), secrets).await.status, 200);
+        assert_eq!((enable().await.status, enable().await.body["enabled"].clone()), (200, json!(true)));
+        let authority = Authority::Issuer(provider.url());
+        assert!(stage.store.sign_in(&authority, CLIENT_ID).await.unwrap().is_some());
+        // A bad moment of the provider's later on switches nothing off.
+        provider.behaviour().down = Some(503);
+        stage.clock.advance_ms(1);
+        stage.post(&format!("{path}/test"), Value::Null).await;
+        assert_eq!(enable().await.body["enabled"], true);
+        // One token has one owner.
+        provider.behaviour().down = None;
+        let second = stage.post("/v1/integrations", body(CLIENT_SECRET, true)).await;
+        assert_eq!((second.status, &second.body["code"]), (409, &json!("conflict")));
+        assert!(second.body["detail"].as_str().unwrap().contains("audience"), "{}", second.body);
+        stage.delete(&path).await;
+        assert!(stage.store.sign_in(&authority, CLIENT_ID).await.unwrap().is_none());
     }
 }
