@@ -21,7 +21,7 @@ use serde::Deserialize;
 use std::sync::Arc;
 use store::{Integrations, SignIns};
 
-/// What the provider says: RFC 6749, sections 4.1.2 and 4.1.2.1.
+/// What the provider says: RFC 6749, sections 4.1.2 and 4.1.2.1, and RFC 9207.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Said {
@@ -29,6 +29,7 @@ pub(crate) struct Said {
     code: Option<String>,
     error: Option<String>,
     error_description: Option<String>,
+    iss: Option<String>,
 }
 
 /// The longest state of ours, in bytes.
@@ -99,6 +100,10 @@ async fn signed_in<S: Integrations, K: Kms>(
     let code = said.code.as_deref().filter(|code| code.len() <= CODE_MAX_BYTES);
     let code = code.ok_or_else(|| refused("the provider sent neither a code nor an error"))?;
     let provider = hub.provider(scope, integration).await?;
+    // A code of another provider is not shown to this one.
+    if said.iss.as_deref().is_some_and(|issuer| issuer != provider.issuer()) {
+        return Err(refused("the answer is another issuer's"));
+    }
     let PendingSignIn { verifier, nonce, redirect_uri, .. } = pending;
     let signed_in = provider.redeem(code, verifier, nonce, redirect_uri, hub.now()).await;
     signed_in.map(Some).map_err(Closed::Unusable)

@@ -172,6 +172,9 @@ async fn a_sign_in_that_fails_says_how_to_mend_it() {
     let (status, page) = stage.back(&query).await;
     assert!(status == 400 && page.contains("consent_required: Ask an admin"), "{page}");
     assert_eq!(stage.last_test().await, Some((HealthStatus::Fail, "oidc_sign_in_refused".to_owned())));
+    let mixed_up = format!("{}&iss=https://evil.example", stage.walk().await);
+    assert!(stage.back(&mixed_up).await.1.contains("another issuer"));
+    assert!(!stage.provider.behaviour().asked.contains_key("token"), "the code is not shown");
     stage.provider.behaviour().id = json!({"nonce": "of another sign-in"});
     assert_eq!(stage.back(&stage.walk().await).await.0, 400);
     assert_eq!(stage.last_test().await, Some((HealthStatus::Fail, "oidc_id_token_refused".to_owned())));

@@ -8,8 +8,8 @@ use crate::{
     campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest, SimulationView},
     dry_run::{DryRunAnswer, DryRunRequest},
     integrations::{
-        HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, ProbePut, SecretsPut, SecretsView, SummaryView,
-        TestAllView, TestView, UsageView,
+        HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, ProbePut, SecretsPut, SecretsView,
+        SummaryView, TestAllView, TestView, UsageView,
     },
     keys::{KeyCreate, KeyCreated, KeyView},
     page::List,

@@ -258,7 +258,9 @@ mod tests {
     fn a_user_becomes_a_caller_on_the_other_side_of_the_gateway() {
         let (tenant, user) = ("acme".parse().unwrap(), "sub-0815".parse::<SubjectId>().unwrap());
         let grants = vec![Grant::try_from("campaigns:read".to_owned()).unwrap()];
-        let Identity::Tenant(caller) = read(&Context::user(&tenant, &user, &grants)) else { panic!("expected a tenant") };
+        let Identity::Tenant(caller) = read(&Context::user(&tenant, &user, &grants)) else {
+            panic!("expected a tenant")
+        };
         assert_eq!((&caller.principal, caller.principal.to_string()), (&Principal::User(user), "user:sub-0815".into()));
         assert_eq!((&caller.scope, &caller.grants), (&authenticated(tenant), &grants));
         let refused = Auth(caller).require(Scope::CampaignsSend).unwrap_err();

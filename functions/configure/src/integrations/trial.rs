@@ -114,7 +114,10 @@ fn fields_at_fault(draft: &Draft, code: &str) -> &'static [&'static str] {
             _ => &[""],
         },
         Provider::Teams => match code {
-            "teams_address_refused" | "teams_workflow_gone" | "address_not_allowed" | "unreachable"
+            "teams_address_refused"
+            | "teams_workflow_gone"
+            | "address_not_allowed"
+            | "unreachable"
             | "provider_protocol" => &["secrets.webhook_url"],
             _ => &[""],
         },

@@ -56,6 +56,12 @@ impl Entra {
         Ok(Self { settings, authority, issuer, secret, guard })
     }
 
+    /// What its tokens, and its answers (RFC 9207), say in `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     pub(crate) async fn test(&self) -> Result<String, Failure> {
         recipe::run(self).await
     }

@@ -1,6 +1,8 @@
 //! Good tokens and forged ones.
 
-use super::{Expected, IssuerKeys, KeySet, LEEWAY_MS, Refused, TOKEN_MAX_BYTES, Token, Unverified, check_time};
+use super::{
+    Expected, IssuerKeys, KeySet, LEEWAY_MS, Refused, TOKEN_MAX_BYTES, Token, Unverified, check_time, jws::Algorithm,
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::time::{HOUR_MS, MINUTE_MS, Timestamp};
 use doubles::oidc::{OidcDouble, Signer, with};
@@ -269,12 +271,11 @@ fn an_rsa_signature_is_verified() {
     let signature = "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
     let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
     let verify = |algorithm, signature: &[u8]| keys.verify("a2", algorithm, signed.as_bytes(), signature);
-    use super::jws::Algorithm::{Es256, Ps256, Rs256};
-    assert!(verify(Rs256, &signature));
-    assert!(!verify(Ps256, &signature) && !verify(Es256, &signature));
+    assert!(verify(Algorithm::Rs256, &signature));
+    assert!(!verify(Algorithm::Ps256, &signature) && !verify(Algorithm::Es256, &signature));
     let mut other = signature.clone();
     other[0] ^= 1;
-    assert!(!verify(Rs256, &other) && !verify(Rs256, &[]));
+    assert!(!verify(Algorithm::Rs256, &other) && !verify(Algorithm::Rs256, &[]));
 }
 
 proptest! {
