@@ -5,8 +5,8 @@ use super::{
     attributes::{Item, get_number, get_text, number, text},
     audit::parse_cursor,
     bundle_item::{
-        CANCELLED, DONE, HELD, QUEUED, SENDING, bundle_in, interrupted, read_bundle, read_payload, read_request, write_bundle,
-        write_payload, write_request, write_results,
+        CANCELLED, DONE, HELD, QUEUED, SENDING, bundle_in, interrupted, read_bundle, read_payload, read_request,
+        write_bundle, write_payload, write_request, write_results,
     },
     calls::{Query, Table, Transacted, Write, Written, present},
     keys::{self, Key, Kind, Look, Named},
@@ -244,9 +244,7 @@ impl Bundles for DynamoStore {
         } else {
             while_claimed(scope, bundle, "SET st = :to, r = :results, e = :end REMOVE w", DONE)
         };
-        let finish = finish
-            .value(":results", write_results(&bundle.results))
-            .value(":end", number(finished_at.0));
+        let finish = finish.value(":results", write_results(&bundle.results)).value(":end", number(finished_at.0));
         if next.is_empty() {
             return self.settle(finish, bundle, change).await;
         }
@@ -279,10 +277,7 @@ impl Bundles for DynamoStore {
         } else {
             while_claimed(scope, bundle, "SET st = :to, d = :due, dk = :dk, da = :da REMOVE w", QUEUED)
         };
-        let write = write
-            .value(":due", number(due.0))
-            .value(":dk", text(look.dk))
-            .value(":da", number(look.da.0));
+        let write = write.value(":due", number(due.0)).value(":dk", text(look.dk)).value(":da", number(look.da.0));
         self.settle(write, bundle, |stored| {
             stored.state = BundleState::Queued;
             stored.uncertain = bundle.uncertain;
