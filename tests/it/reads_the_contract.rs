@@ -30,7 +30,9 @@ async fn anybody_reads_it_and_it_describes_every_route_and_no_other() {
 async fn every_list_answers_as_described() {
     let tenant = Tenant::new().await;
     for route in ROUTES.iter().filter(|route| route.method == "GET" && !route.path.contains('{')) {
-        if route.access != Access::Operator {
+        // A person who comes back from a sign-in that nobody began is shown a page that says so.
+        let is_list = route.function != "sign-in";
+        if is_list && route.access != Access::Operator {
             assert_eq!(tenant.get(route.path).await.status, route.response.0, "{}", route.path);
         }
     }

@@ -21,6 +21,7 @@ const OTHERS: &[&str] = &[
     "probe",
     "send-m365",
     "send-teams",
+    "sign-in",
     "sweep",
     "tenants",
     "track-m365",
