@@ -7,6 +7,7 @@ pub mod cost;
 pub mod inbox;
 pub mod invocations;
 pub mod kpi;
+pub mod mail_api;
 pub mod recipients;
 pub mod slack;
 pub mod stack;

@@ -119,13 +119,15 @@ impl Client {
         self.post("/integrations/test", integration).await
     }
 
-    /// Changes an integration.
+    /// Changes an integration, after a test of its connection unless `untested`.
     pub async fn change_integration(
         &self,
         id: &IntegrationId,
         patch: &IntegrationPatch,
+        untested: bool,
     ) -> Result<IntegrationView, Error> {
-        self.read(self.request(Method::PATCH, &format!("/integrations/{id}")).json(patch)).await
+        let query = if untested { "?test=false" } else { "" };
+        self.read(self.request(Method::PATCH, &format!("/integrations/{id}{query}")).json(patch)).await
     }
 
     /// Tests a saved connection.

@@ -5,7 +5,7 @@ use super::{
     audience::Audience,
     evidence::{Bus, Evidence},
     preflight::{CONFIG_CHANGES, HEALTH_CHANGES},
-    report::{Cost, Report},
+    report::{Cost, Sent},
 };
 use crate::commands::campaign::counts;
 use api::{
@@ -13,7 +13,11 @@ use api::{
     preflight::PreflightRequest,
     problem::ProblemKind,
 };
-use domain::{bundle::DeliveryStatus, channel::Channel, ids::TemplateId};
+use domain::{
+    bundle::DeliveryStatus,
+    channel::Channel,
+    ids::{CampaignId, TemplateId},
+};
 use indicatif::ProgressBar;
 use std::{
     collections::BTreeMap,
@@ -45,7 +49,7 @@ struct Outage {
 }
 
 impl Demo {
-    pub(super) async fn send(mut self) -> Fallible<Report> {
+    pub(super) async fn send(&mut self) -> Fallible<Sent> {
         let audience = Audience::new()?;
         self.part(&format!(
             "3. Send to {} people by e-mail and {} on Slack, in English and Arabic",
@@ -76,8 +80,8 @@ impl Demo {
             outage.emails_arrived,
             outage.emails_arrived > 0,
         );
-        let settled =
-            self.progress.step("Slack back, until all is settled", async |bar| self.settled(bar).await).await?;
+        let settled = async |bar: &ProgressBar| self.settled(&self.campaign, bar).await;
+        let settled = self.progress.step("Slack back, until all is settled", settled).await?;
         let seconds = started.elapsed().as_secs_f64();
 
         let evidence =
@@ -93,7 +97,7 @@ impl Demo {
         let totals = settled.totals.unwrap_or_default();
         self.judge(&audience, &accepted, &totals, &evidence, &bus);
         let cost = Cost::of(&spent, REQUESTS, &bus, audience.len() as u64);
-        Ok(Report::new(self, totals, seconds, evidence.samples, &bus, cost))
+        Ok(Sent { totals, seconds, samples: evidence.samples, cost })
     }
 
     async fn all_may_go(&mut self, email: &SendRequest, slack: &SendRequest) -> Fallible<()> {
@@ -146,7 +150,7 @@ impl Demo {
     async fn sit_out_the_outage(&self, members: usize, bar: &ProgressBar) -> Fallible<Outage> {
         let deadline = Instant::now() + OUTAGE_WITHIN;
         loop {
-            self.look(bar).await?;
+            self.look(&self.campaign, bar).await?;
             let retrying = DeliveryQuery { status: Some(DeliveryStatus::Retrying) };
             let retrying = self.client.deliveries(&self.campaign, retrying).await?;
             let failed_for_now = retrying.iter().filter(|it| it.channel == Channel::Slack).count();
@@ -160,11 +164,11 @@ impl Demo {
         }
     }
 
-    async fn settled(&self, bar: &ProgressBar) -> Result<CampaignView, Error> {
+    pub(super) async fn settled(&self, campaign: &CampaignId, bar: &ProgressBar) -> Result<CampaignView, Error> {
         let deadline = Instant::now() + SETTLED_WITHIN;
         let mut shown = String::new();
         loop {
-            let campaign = self.look(bar).await?;
+            let campaign = self.look(campaign, bar).await?;
             let totals = campaign.totals.clone().unwrap_or_default();
             if totals.settled || Instant::now() > deadline {
                 return Ok(campaign);
@@ -179,8 +183,8 @@ impl Demo {
         }
     }
 
-    async fn look(&self, bar: &ProgressBar) -> Result<CampaignView, Error> {
-        let campaign = self.client.campaign(&self.campaign).await?;
+    async fn look(&self, campaign: &CampaignId, bar: &ProgressBar) -> Result<CampaignView, Error> {
+        let campaign = self.client.campaign(campaign).await?;
         bar.set_message(campaign.totals.as_ref().map(counts).unwrap_or_default());
         Ok(campaign)
     }
@@ -210,7 +214,7 @@ fn requests(audience: &Audience) -> Fallible<(SendRequest, SendRequest)> {
     Ok((email, request(Channel::Slack, TEMPLATE_SLACK.parse()?, audience.slack.clone())))
 }
 
-fn request(channel: Channel, template: TemplateId, recipients: Vec<RecipientBody>) -> SendRequest {
+pub(super) fn request(channel: Channel, template: TemplateId, recipients: Vec<RecipientBody>) -> SendRequest {
     SendRequest {
         channel,
         integration_id: None,

@@ -20,7 +20,10 @@ impl Demo {
         self.part("1. Connect e-mail and Slack");
         let (email, slack) = (self.email()?, slack_integration());
 
-        let mistyped = IntegrationCreate { secrets: BTreeMap::from([("password".to_owned(), "mistyped".to_owned())]), ..email.clone() };
+        let mistyped = IntegrationCreate {
+            secrets: BTreeMap::from([("password".to_owned(), "mistyped".to_owned())]),
+            ..email.clone()
+        };
         let (client, progress) = (&self.client, &self.progress);
         let (refused, email_test, slack_test) = progress
             .step("Test Connection before saving", async |_| {

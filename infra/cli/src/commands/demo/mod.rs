@@ -10,6 +10,7 @@ mod evidence;
 mod expectations;
 mod preflight;
 mod report;
+mod takeover;
 
 use super::Outcome;
 use domain::ids::CampaignId;
@@ -20,6 +21,7 @@ use tokio::signal::ctrl_c;
 use trunkline::{
     client::Client,
     inbox::Inbox,
+    mail_api::MailApiControl,
     slack::SlackControl,
     stack::{self, Progress, StackState, UpOptions},
 };
@@ -50,6 +52,7 @@ struct Demo {
     client: Client,
     campaign: CampaignId,
     slack: SlackControl,
+    mail_api: MailApiControl,
     inbox: Inbox,
     progress: Progress,
     quiet: bool,
@@ -86,10 +89,15 @@ pub(crate) async fn run(args: Args) -> Outcome {
 
 async fn demonstrate(state: &StackState, quiet: bool) -> Fallible<Report> {
     let slack = state.slack.as_ref().ok_or("the Slack double is not built: run `cargo build --workspace --bins`")?;
+    let mail_api = state
+        .mail_api
+        .as_ref()
+        .ok_or("the doubles of the e-mail APIs are not built: run `cargo build --workspace --bins`")?;
     let mut demo = Demo {
         client: Client::new(&state.api_url, &state.key)?,
         campaign: CAMPAIGN.parse()?,
         slack: SlackControl::new(&slack.url)?,
+        mail_api: MailApiControl::new(&mail_api.url)?,
         inbox: Inbox::new(&state.inbox_dir),
         stack: state.clone(),
         progress: Progress::on_stderr(),
@@ -98,7 +106,9 @@ async fn demonstrate(state: &StackState, quiet: bool) -> Fallible<Report> {
     };
     let configured = demo.configure().await?;
     demo.preflight(&configured).await?;
-    demo.send().await
+    let sent = demo.send().await?;
+    let bus = demo.take_over(&configured.email).await?;
+    Ok(Report::new(demo, sent, &bus))
 }
 
 impl Demo {

@@ -1,4 +1,4 @@
-//! Part 4: what came out, what it cost, and how to go on.
+//! Part 5: what came out, what it cost, and how to go on.
 
 use super::{
     CAMPAIGN, Demo, STACK,
@@ -38,16 +38,18 @@ pub(super) struct Report {
     events_log: std::path::PathBuf,
 }
 
+/// What came of the campaign.
+pub(super) struct Sent {
+    pub(super) totals: TotalsView,
+    pub(super) seconds: f64,
+    pub(super) samples: Vec<Sample>,
+    pub(super) cost: Cost,
+}
+
 impl Report {
-    pub(super) fn new(
-        demo: Demo,
-        totals: TotalsView,
-        seconds: f64,
-        samples: Vec<Sample>,
-        bus: &Bus,
-        cost: Cost,
-    ) -> Self {
+    pub(super) fn new(demo: Demo, sent: Sent, bus: &Bus) -> Self {
         let Demo { stack, expectations, .. } = demo;
+        let Sent { totals, seconds, samples, cost } = sent;
         Self {
             ok: expectations.all_met(),
             seconds_to_stack: 0.0,
@@ -72,7 +74,7 @@ impl Report {
 
     /// Tells a person.
     pub(super) fn end(&self, stack: &StackState, kept: bool) {
-        println!("\n4. What came of it\n");
+        println!("\n5. What came of it\n");
         println!("{}", self.outcomes.table().trim_fmt());
         println!("\n{}", self.samples().trim_fmt());
         println!("\n{}", self.events().trim_fmt());
