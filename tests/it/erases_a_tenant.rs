@@ -46,7 +46,7 @@ async fn after_a_busy_life_and_only_the_proof_is_left() {
     let (stack, _turn) = Stack::alone().await;
     let tenant = Tenant::on(stack).await;
     let neighbour = Tenant::on(stack).await;
-    let (email, slack) = (tenant.email().await, tenant.slack().await);
+    let (email, chat) = (tenant.email().await, tenant.slack().await);
     for campaign in ["spring", "autumn"] {
         tenant.send(campaign, "email", &["a", "refuse-550-1"].map(|name| tenant.address(name))).await;
         tenant.send(campaign, "slack", &[tenant.channel("NEWS")]).await;
@@ -58,11 +58,9 @@ async fn after_a_busy_life_and_only_the_proof_is_left() {
         .expect(200);
     let template = json!({"id": "welcome", "name": "W", "channel": "slack", "texts": {"en": {"text": "Hi"}}});
     tenant.post("/v1/templates", &template).await.expect(201);
-    tenant
-        .call(Method::PATCH, "/v1/settings", &json!({"sandbox": {"email": [tenant.address("test")]}}))
-        .await;
+    tenant.call(Method::PATCH, "/v1/settings", &json!({"sandbox": {"email": [tenant.address("test")]}})).await;
     // Something is queued and held when it begins.
-    tenant.post(&format!("/v1/integrations/{slack}/disable"), &Value::Null).await.expect(200);
+    tenant.post(&format!("/v1/integrations/{chat}/disable"), &Value::Null).await.expect(200);
     tenant.send_through("held", "email", Some(&email), &[tenant.address("late")]).await;
     neighbour.email().await;
     neighbour.send("spring", "email", &[neighbour.address("a")]).await;
@@ -98,7 +96,7 @@ async fn after_a_busy_life_and_only_the_proof_is_left() {
         let (pk, sk) = (item["pk"]["S"].as_str().unwrap(), item["sk"]["S"].as_str().unwrap());
         let is_proof = pk == format!("T#{}#AUD", tenant.id) || (pk, sk) == ("TENANT", &tenant.id);
         assert!(is_proof, "left: {item}");
-        assert!(!item.to_string().contains("@"), "no address in the proof: {item}");
+        assert!(!item.to_string().contains('@'), "no address in the proof: {item}");
     }
     assert_eq!(neighbour.aws.items_of(&neighbour.id).await, before, "others are left alone");
 

@@ -5,22 +5,16 @@ use crate::{
     bus,
     emulator::client,
     tenant::{Tenant, message},
+    time_of_day::now_s,
 };
 use doubles::mail_api::{Posting, Wanted};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 const PASSWORD: &str = "a-long-word-for-postmark";
 
 fn double(tenant: &Tenant) -> &str {
     &tenant.stack.mail_api.as_ref().expect("the doubles of the e-mail APIs run").url
-}
-
-#[expect(clippy::disallowed_methods, reason = "the doubles sign with the time of day, which the functions compare")]
-fn now_s() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_secs()).unwrap()
 }
 
 async fn sendgrid(tenant: &Tenant) -> String {

@@ -19,6 +19,7 @@ mod stack;
 mod strange_mail_server;
 mod teams_double;
 mod tenant;
+mod time_of_day;
 
 // What a user does, and what others may not.
 mod chooses_how_it_sends;
@@ -33,9 +34,9 @@ mod reads_the_contract;
 mod rotates_secrets;
 mod runs_a_stack;
 mod sends_a_campaign;
-mod simulates_phishing;
 mod sends_by_ses;
 mod signs_users_in;
+mod simulates_phishing;
 mod stops_and_goes_on;
 mod types_wrong;
 

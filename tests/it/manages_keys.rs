@@ -1,6 +1,6 @@
 //! API keys: what they may do, and when they stop.
 
-use crate::{await_until::await_until, tenant::Tenant};
+use crate::{await_until::await_until, tenant::Tenant, time_of_day::now_ms};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -57,10 +57,4 @@ async fn an_expired_key_is_refused_though_it_is_stored_still() {
     let items = tenant.items().await;
     let stored = items.iter().find(|item| item["id"]["S"] == made["id"]);
     assert!(stored.is_some(), "it is in the table: {items:?}");
-}
-
-#[expect(clippy::disallowed_methods, reason = "a key has to expire soon by the functions' clock, which is this one")]
-fn now_ms() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_millis()).unwrap()
 }

@@ -53,9 +53,13 @@ async fn every_function_answers_its_sample() {
 #[tokio::test]
 async fn every_queue_hides_a_message_for_six_times_its_functions_limit() {
     let aws = Emulator::of(Stack::shared());
-    for (queue, function) in
-        [("EmailQueueUrl", "send-email"), ("SlackQueueUrl", "send-slack"), ("TeamsQueueUrl", "send-teams"), ("M365QueueUrl", "send-m365"), ("ProbeQueueUrl", "probe")]
-    {
+    for (queue, function) in [
+        ("EmailQueueUrl", "send-email"),
+        ("SlackQueueUrl", "send-slack"),
+        ("TeamsQueueUrl", "send-teams"),
+        ("M365QueueUrl", "send-m365"),
+        ("ProbeQueueUrl", "probe"),
+    ] {
         let (hidden_s, limit_s) = (aws.hides_for_s(queue).await, aws.limit_s(function).await);
         assert!(
             limit_s > 0 && hidden_s >= 6 * limit_s,

@@ -26,8 +26,8 @@ fn double(tenant: &Tenant) -> &str {
 async fn call(tenant: &Tenant, delivery: &str) -> Value {
     let answer = client().get(format!("{}/_double/requests", double(tenant))).send().await.expect("the double answers");
     let record: Value = answer.json().await.expect("it speaks JSON");
-    let calls = record["requests"].as_array().expect("calls").iter();
-    calls.filter(|call| call["delivery"] == *delivery).next_back().expect("the message was sent").clone()
+    let mut calls = record["requests"].as_array().expect("calls").iter();
+    calls.rfind(|call| call["delivery"] == *delivery).expect("the message was sent").clone()
 }
 
 /// The event that SES sends when this happens to a message.

@@ -4,10 +4,10 @@ use crate::{
     await_until::await_until,
     oidc_provider::{AUDIENCE, CLIENT_SECRET, OidcProvider},
     tenant::Tenant,
+    time_of_day::now_s,
 };
 use reqwest::{Method, header};
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 async fn company() -> (Tenant, OidcProvider) {
     let tenant = Tenant::new().await;
@@ -70,7 +70,7 @@ async fn a_user_may_do_what_their_roles_say_until_it_is_disabled() {
 async fn forged_tokens_open_nothing() {
     let (tenant, provider) = company().await;
     tenant.create(&provider.settings()).await;
-    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
+    let now = now_s();
     let header = json!({"alg": "RS256", "typ": "at+jwt", "kid": "own"});
     let claims = json!({
         "iss": provider.issuer, "aud": AUDIENCE, "sub": "mallory", "iat": now, "exp": now + 600,

@@ -201,9 +201,9 @@ fn simulation(request: &SendRequest, campaign: &CampaignId, now: Timestamp) -> R
         Some(body) => match body.order(campaign, now) {
             Ok(order) => Some(order),
             Err(faults) => {
-                faults.into_iter().for_each(|(field, code, message)| {
+                for (field, code, message) in faults {
                     fault(format!("simulation.{field}"), code, message);
-                });
+                }
                 None
             }
         },

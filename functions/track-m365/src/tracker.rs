@@ -247,8 +247,9 @@ fn of_deliveries(campaign: &CampaignId, origin: &BundleId, payload: &Payload, re
 mod tests {
     use super::*;
     use crate::stage::{Stage, acme, spring};
+    use FeedbackKind::{Compromised, Delivered};
     use domain::{simulation::SimulationStatus, time::DAY_MS};
-    use store::{Feedbacks as _, Simulations as _};
+    use store::Feedbacks as _;
 
     #[tokio::test]
     async fn a_simulation_is_followed_to_its_end_and_its_results_land_on_the_deliveries() {
@@ -261,7 +262,6 @@ mod tests {
         assert_eq!(stage.track().await, Round { looked: 1, reported: 4, ..Round::default() });
         let known = stage.store.feedback_of(&acme(), &spring(), std::slice::from_ref(&origin)).await.unwrap();
         let seen: Vec<_> = known.iter().map(|it| (it.delivery.place.unwrap().member, it.kind)).collect();
-        use FeedbackKind::{Compromised, Delivered};
         assert_eq!(seen, [(0, Delivered), (0, Compromised), (2, Delivered), (2, Compromised)]);
         let stored = stage.simulation(&origin).await;
         assert_eq!(stored.status, SimulationStatus::Running);

@@ -78,7 +78,7 @@ impl<S: Integrations + Feedbacks + Suppressions, K: Kms> TrackSes<S, K> {
                 Ok(_) => {}
                 Err(error @ VaultError::Unavailable(_)) => return Err(error.into()),
                 Err(error) => {
-                    tracing::error!(integration = %integration.id, version, %error, "no proof can be checked")
+                    tracing::error!(integration = %integration.id, version, %error, "no proof can be checked");
                 }
             }
         }

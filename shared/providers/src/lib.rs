@@ -113,12 +113,9 @@ pub fn check_address(provider: Provider, config: &Config, address: &str) -> Resu
 pub fn default_limits(provider: Provider, config: &Config) -> Limits {
     match provider {
         // Every mail server and every plan has its own; none is common to all.
-        Provider::Smtp
-        | Provider::Sendgrid
-        | Provider::Postmark
-        | Provider::Ses
-        | Provider::M365
-        | Provider::Entra => Limits::default(),
+        Provider::Smtp | Provider::Sendgrid | Provider::Postmark | Provider::Ses | Provider::M365 | Provider::Entra => {
+            Limits::default()
+        }
         Provider::Slack => slack::settings::default_limits(config),
         Provider::Teams => teams::settings::default_limits(),
     }

@@ -102,12 +102,11 @@ fn fields_at_fault(draft: &Draft, code: &str) -> &'static [&'static str] {
             _ => &[""],
         },
         Provider::M365 => match code {
-            "m365_directory_not_found" => &["config.directory_id"],
+            "m365_directory_not_found" | "m365_licence_missing" => &["config.directory_id"],
             "m365_app_not_found" => &["config.client_id", "config.directory_id"],
             "m365_login_refused" => &["secrets.client_secret"],
             "m365_certificate_refused" => &["config.certificate", "secrets.private_key"],
             "m365_consent_missing" | "m365_permission_missing" => &["config.client_id"],
-            "m365_licence_missing" => &["config.directory_id"],
             "m365_payload_not_found" => &["config.payload_id"],
             "m365_payload_unfit" => &["config.payload_id", "config.attack_technique"],
             "m365_page_not_found" => &["config.landing_page_id", "config.login_page_id"],

@@ -64,12 +64,11 @@ pub(crate) async fn run(Args { verb, api }: Args) -> Outcome {
 
 async fn carry_out(Verb::ReEncrypt { tenant, older_than }: Verb, api: &Api) -> Outcome {
     let operator = api.operator()?;
-    let tenants = match tenant {
-        Some(tenant) => vec![tenant],
-        None => {
-            let active = operator.tenants().await?.into_iter().filter(|tenant| tenant.state == TenantState::Active);
-            active.map(|tenant| tenant.id).collect()
-        }
+    let tenants = if let Some(tenant) = tenant {
+        vec![tenant]
+    } else {
+        let active = operator.tenants().await?.into_iter().filter(|tenant| tenant.state == TenantState::Active);
+        active.map(|tenant| tenant.id).collect()
     };
     let older_than = older_than.unwrap_or_else(|| now().to_rfc3339());
     let walk = walk(&operator, tenants, &older_than).await.map_err(|error| {

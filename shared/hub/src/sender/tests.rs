@@ -803,9 +803,10 @@ async fn row_18_of_two_that_are_at_work_at_once_only_the_newest_claim_may_write(
     assert_eq!((first.fence, second.fence), (1, 2));
     let write = async |bundle: &Bundle, failed: bool| {
         let mut done = bundle.clone();
-        let outcome = match failed {
-            true => Outcome::Failed(Failure::new(FailureKind::Permanent, "provider_error", "no")),
-            false => Outcome::Sent { provider_id: Some("id-a".into()) },
+        let outcome = if failed {
+            Outcome::Failed(Failure::new(FailureKind::Permanent, "provider_error", "no"))
+        } else {
+            Outcome::Sent { provider_id: Some("id-a".into()) }
         };
         let integration = stage.integration.lock().unwrap().clone();
         let rules = FinishRules {
