@@ -15,9 +15,21 @@ pub(crate) fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Digest 
 /// The digest of the parts in lowercase hex.
 #[must_use]
 pub fn hex_of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    hex(of_parts(parts).as_ref())
+}
+
+/// The digest of these bytes alone in lowercase hex, as anybody else computes it.
+#[must_use]
+pub fn hex_of(bytes: &[u8]) -> String {
+    hex(ring::digest::digest(&SHA256, bytes).as_ref())
+}
+
+/// Bytes in lowercase hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let nibble = |value: u8| char::from(HEX[usize::from(value & 15)]);
-    of_parts(parts).as_ref().iter().flat_map(|byte| [nibble(byte >> 4), nibble(*byte)]).collect()
+    bytes.iter().flat_map(|byte| [nibble(byte >> 4), nibble(*byte)]).collect()
 }
 
 #[cfg(test)]

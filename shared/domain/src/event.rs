@@ -4,6 +4,7 @@ use crate::{
     bundle::{Bundle, BundleId, BundleState, DeliveryStatus, MemberResult},
     channel::Channel,
     feedback::{Feedback, FeedbackKind},
+    hook::HookEvent,
     ids::{IntegrationId, TenantId},
     integration::Integration,
     simulation::Simulation,
@@ -217,6 +218,41 @@ pub fn of_integration(tenant: &TenantId, old: Option<&Integration>, new: &Integr
     events
 }
 
+/// The largest detail that is put on the bus, in bytes: it takes 256 KB, names included.
+const DETAIL_MAX_BYTES: usize = 240 << 10;
+
+/// `webhook.received` for an event that a hook took, and again for each time that it was replayed: with the same id and
+/// the number of the replay. `body` is what was kept with it; a body that is too large for the bus is only referred to.
+#[must_use]
+pub fn of_hook_event(tenant: &TenantId, old: Option<&HookEvent>, new: &HookEvent, body: Option<&[u8]>) -> Vec<Event> {
+    if old.is_some_and(|old| old.replays == new.replays) {
+        return Vec::new();
+    }
+    let mut detail = json!({
+        "hook_id": new.hook,
+        "hook_name": new.hook_name,
+        "scheme": new.scheme,
+        "event": new.event,
+        "provider_id": new.provider_id,
+        "received_at": new.received_at.to_rfc3339(),
+        "replay": new.replays,
+        "headers": new.headers,
+        "body_bytes": new.body_bytes,
+    });
+    let body = body.and_then(told_body).filter(|(_, told)| told.to_string().len() <= DETAIL_MAX_BYTES);
+    let (name, told) = body.unwrap_or_else(|| ("body_url", format!("/v1/hooks/{}/events/{}", new.hook, new.id).into()));
+    detail[name] = told;
+    vec![Event { name: "webhook.received", id: new.id.to_string(), tenant_id: tenant.clone(), detail }]
+}
+
+/// `body` for what is JSON, `body_text` for any other text; `None` for bytes, which have no place in JSON.
+fn told_body(body: &[u8]) -> Option<(&'static str, Value)> {
+    match serde_json::from_slice(body) {
+        Ok(json) => Some(("body", json)),
+        Err(_) => std::str::from_utf8(body).ok().map(|text| ("body_text", text.into())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,5 +325,64 @@ mod tests {
         for kind in FeedbackKind::ALL {
             assert_eq!(feedback_name(kind), format!("delivery.{kind}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod hook_tests {
+    use super::*;
+    use crate::{
+        hook::SchemeName,
+        ids::{HookEventId, HookId},
+        time::Timestamp,
+    };
+    use std::collections::BTreeMap;
+
+    fn event(replays: u32) -> HookEvent {
+        HookEvent {
+            id: "evt_01JD0000000000000000000000".parse().unwrap(),
+            hook: "whk_01JD0000000000000000000000".parse::<HookId>().unwrap(),
+            hook_name: "Code".into(),
+            scheme: SchemeName::Github,
+            received_at: Timestamp(1_763_640_000_000),
+            event: Some("push".into()),
+            provider_id: None,
+            headers: BTreeMap::new(),
+            body_bytes: 2,
+            replays,
+        }
+    }
+
+    fn told(old: Option<u32>, new: u32, body: Option<&[u8]>) -> Vec<Event> {
+        of_hook_event(&"acme".parse().unwrap(), old.map(event).as_ref(), &event(new), body)
+    }
+
+    #[test]
+    fn a_replay_is_told_under_the_same_id_with_its_number() {
+        let first = told(None, 0, Some(b"{\"a\":1}")).remove(0);
+        let again = told(Some(0), 1, Some(b"{\"a\":1}")).remove(0);
+        assert_eq!(
+            (first.name, &first.detail["body"]["a"], &first.detail["replay"]),
+            ("webhook.received", &json!(1), &json!(0))
+        );
+        assert_eq!((&again.id, &again.detail["replay"]), (&first.id, &json!(1)));
+        assert!(again.id.parse::<HookEventId>().is_ok());
+        assert_eq!(told(Some(1), 1, None), [], "any other change is no event");
+    }
+
+    #[test]
+    fn what_the_bus_does_not_take_is_referred_to() {
+        let large = format!("\"{}\"", "x".repeat(DETAIL_MAX_BYTES));
+        // A text of quotes doubles in JSON.
+        let quotes = "\"".repeat(DETAIL_MAX_BYTES / 2 + 1);
+        for body in [None, Some(&b"\xff"[..]), Some(large.as_bytes()), Some(quotes.as_bytes())] {
+            let detail = &told(None, 0, body)[0].detail;
+            assert_eq!(
+                detail["body_url"],
+                "/v1/hooks/whk_01JD0000000000000000000000/events/evt_01JD0000000000000000000000"
+            );
+            assert!(detail.get("body").is_none() && detail.get("body_text").is_none());
+        }
+        assert_eq!(told(None, 0, Some(b"a=1&b=2"))[0].detail["body_text"], "a=1&b=2");
     }
 }

@@ -149,6 +149,19 @@ prefixed_id!(
     "key_",
     "key id"
 );
+prefixed_id!(
+    /// An address at which a tenant receives webhooks. A part of that address, so its 80 random bits keep it from being
+    /// guessed; what keeps others from using it is its scheme.
+    HookId,
+    "whk_",
+    "hook id"
+);
+prefixed_id!(
+    /// One event that a hook received. Sortable by time.
+    HookEventId,
+    "evt_",
+    "event id"
+);
 text_id!(
     /// One accepted send request. Derived from the caller's `Idempotency-Key` where there is one, so that a repeat
     /// finds the first; random otherwise. Because derived ids are hashes, a large campaign's items spread over the

@@ -14,6 +14,7 @@ pub mod event;
 pub mod failure;
 pub mod feedback;
 pub mod health;
+pub mod hook;
 pub mod ids;
 pub mod integration;
 pub mod key;

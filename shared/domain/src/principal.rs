@@ -76,6 +76,10 @@ scopes! {
     KeysWrite = "keys:write",
     /// Read the audit trail.
     AuditRead = "audit:read",
+    /// See inbound webhooks and what they received.
+    HooksRead = "hooks:read",
+    /// Create, change and delete inbound webhooks, rotate their secrets and replay their events.
+    HooksWrite = "hooks:write",
 }
 
 impl fmt::Display for Scope {
