@@ -4,7 +4,7 @@
 //! unreadable, because an unreadable batch is retried until its records are lost.
 
 use domain::{
-    event::{Event, of_bundle, of_feedback, of_integration, of_simulation},
+    event::{Event, of_bundle, of_feedback, of_hook_event, of_integration, of_simulation},
     time::Timestamp,
 };
 use serde::Deserialize;
@@ -76,6 +76,9 @@ pub(crate) fn read(record: Value, now: Timestamp) -> Result<Told, Unreadable> {
         }
         Ok(Some(Committed::Simulation { scope, old, new })) => {
             told(of_simulation(scope.tenant(), old.as_deref(), &new).into_iter().collect())
+        }
+        Ok(Some(Committed::HookEvent { scope, old, new, body })) => {
+            told(of_hook_event(scope.tenant(), old.as_deref(), &new, body.as_deref()))
         }
         Ok(None) => told(Vec::new()),
         Err(StoreError::Corrupt { reason, .. }) => Err(Unreadable(reason)),

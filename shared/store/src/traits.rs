@@ -630,6 +630,7 @@ pub trait Store:
     + Audit
     + crate::Erasure
     + crate::Feedbacks
+    + crate::Hooks
     + crate::Simulations
     + crate::SignIns
     + crate::Suppressions
@@ -645,6 +646,7 @@ impl<
         + Audit
         + crate::Erasure
         + crate::Feedbacks
+        + crate::Hooks
         + crate::Simulations
         + crate::SignIns
         + crate::Suppressions,

@@ -452,7 +452,11 @@ fn as_due(scope: TenantScope, named: Named) -> Option<Due> {
     match named {
         Named::Bundle(campaign, id) => Some(Due::Bundle(scope, campaign, id)),
         Named::Request(campaign, id) => Some(Due::Request(scope, campaign, id)),
-        Named::Integration(_) | Named::Release(_) | Named::Feedback(..) | Named::Simulation(..) => None,
+        Named::Integration(_)
+        | Named::Release(_)
+        | Named::Feedback(..)
+        | Named::Simulation(..)
+        | Named::HookEvent(..) => None,
     }
 }
 

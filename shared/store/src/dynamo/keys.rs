@@ -13,10 +13,15 @@
 //! T#<tenant>#HR#<id>       <hour>                                    health roll-ups
 //! T#<tenant>#RL#<id>       0                                         rate lease
 //! T#<tenant>#AUD           <sequence>  #head                         audit chain, and where it ends
+//! T#<tenant>#CFG           HK#<id>  HSEC#<id>#<version>               inbound webhooks
+//! T#<tenant>#HKE           WE#<hook>#<event>  WP#<hook>#<event>#<n>   what they received
+//! T#<tenant>#HKS           <hook>#<fingerprint>                      what tells a repeat
+//! T#<tenant>#HKR           <hook>#<minute>#<cause>                   what they turned away
 //! T#<tenant>#SIM           S#<campaign>#<request>[#<number>]         a simulation at its provider
 //! T#<tenant>#SUP           <address>                                 nothing is sent to it any more
 //! ```
 //! and in the table of what is looked up before the tenant is known: `KEY#<prefix>`/`0`, `TENANT`/`<id>`,
+//! `HOOK#<id>`/`0`,
 //! `OIDC#<issuer>`/`<audience>`, `STATE#<hash>`/`0`.
 //!
 //! The sparse index `due` (`dk`, `da`: a moment in ms) tells what somebody must look at:
@@ -31,7 +36,8 @@ use super::attributes::{Item, number, text};
 use crate::{HeldFor, SecretName};
 use domain::{
     bundle::BundleId,
-    ids::{CampaignId, IntegrationId, KeyId, RequestId, TemplateId, TenantId},
+    hook::Cause,
+    ids::{CampaignId, HookEventId, HookId, IntegrationId, KeyId, RequestId, TemplateId, TenantId},
     sign_in::Authority,
     tenant::TenantScope,
     time::Timestamp,
@@ -84,7 +90,7 @@ macro_rules! partitions {
 
 partitions! {
     /// Partitions of which a tenant has one.
-    OfTenant { Config = "CFG", Campaigns = "CAMP", Suppressions = "SUP", Simulations = "SIM", }
+    OfTenant { Config = "CFG", Campaigns = "CAMP", Suppressions = "SUP", Simulations = "SIM", HookEvents = "HKE", HookSeen = "HKS", HookRejections = "HKR", }
 }
 partitions! {
     /// Partitions of which each integration has one.
@@ -317,6 +323,60 @@ pub(super) fn sign_in(authority: &Authority, audience: &str) -> Key {
     Key::new(format!("OIDC#{}", authority.name()), audience)
 }
 
+/// What the sort keys of all hooks begin with.
+pub(super) const HOOKS: &str = "HK#";
+
+pub(super) fn hook(scope: &TenantScope, id: &HookId) -> Key {
+    Key::new(config(scope), format!("{HOOKS}{id}"))
+}
+
+pub(super) fn hook_secret(scope: &TenantScope, id: &HookId, version: u32) -> Key {
+    Key::new(config(scope), format!("HSEC#{id}#{version:010}"))
+}
+
+/// Whose hook it is, in the auth table.
+pub(super) fn hook_pointer(id: &HookId) -> Key {
+    Key::new(format!("HOOK#{id}"), "0")
+}
+
+/// What the tenant's hooks received.
+pub(super) fn hook_events(scope: &TenantScope) -> String {
+    partition(scope, Partition::Tenant(OfTenant::HookEvents))
+}
+
+/// What the sort keys of a hook's events begin with.
+pub(super) fn events_of(hook: &HookId) -> String {
+    format!("WE#{hook}#")
+}
+
+pub(super) fn hook_event(scope: &TenantScope, hook: &HookId, id: &HookEventId) -> Key {
+    Key::new(hook_events(scope), format!("{}{id}", events_of(hook)))
+}
+
+/// A part of a body that is too large for its event's own item. Stands outside of what [`events_of`] finds.
+pub(super) fn hook_body_part(scope: &TenantScope, hook: &HookId, id: &HookEventId, place: usize) -> Key {
+    Key::new(hook_events(scope), format!("WP#{hook}#{id}#{place}"))
+}
+
+/// Says that an event of this fingerprint was received.
+pub(super) fn hook_seen(scope: &TenantScope, hook: &HookId, fingerprint: &str) -> Key {
+    Key::new(partition(scope, Partition::Tenant(OfTenant::HookSeen)), format!("{hook}#{fingerprint}"))
+}
+
+/// What the tenant's hooks turned away.
+pub(super) fn hook_rejections(scope: &TenantScope) -> String {
+    partition(scope, Partition::Tenant(OfTenant::HookRejections))
+}
+
+/// What the sort keys of what a hook turned away begin with.
+pub(super) fn rejections_of(hook: &HookId) -> String {
+    format!("{hook}#")
+}
+
+pub(super) fn hook_rejection(scope: &TenantScope, hook: &HookId, minute: Timestamp, cause: Cause) -> Key {
+    Key::new(hook_rejections(scope), format!("{}{}#{cause}", rejections_of(hook), moment(minute)))
+}
+
 /// A sign-in under way, in the auth table.
 pub(super) fn pending_sign_in(state_hash: &str) -> Key {
     Key::new(format!("STATE#{state_hash}"), "0")
@@ -422,6 +482,8 @@ pub(super) enum Named {
     Simulation(CampaignId, BundleId),
     /// What was reported of the deliveries of this bundle.
     Feedback(CampaignId, BundleId),
+    /// An event that a hook received.
+    HookEvent(HookId, HookEventId),
 }
 
 /// Reads a key; `None` for what is none of the above.
@@ -438,6 +500,9 @@ pub(super) fn parse(key: &Key) -> Option<(TenantScope, Named)> {
             }),
             _ => return None,
         }
+    } else if rest == "HKE" {
+        let (hook, event) = key.sk.strip_prefix("WE#")?.split_once('#')?;
+        Named::HookEvent(hook.parse().ok()?, event.parse().ok()?)
     } else if rest == "SIM" {
         let (campaign, origin) = key.sk.strip_prefix("S#")?.split_once('#')?;
         let origin = parse_bundle(origin).filter(|origin| origin.generation == 0)?;
@@ -467,7 +532,7 @@ fn parse_bundle(text: &str) -> Option<BundleId> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "our own keys are trusted machinery: only a scope could have made them")]
-fn trusted(tenant: &str) -> Option<TenantScope> {
+pub(super) fn trusted(tenant: &str) -> Option<TenantScope> {
     Some(TenantScope::established(tenant.parse().ok()?))
 }
 
@@ -511,6 +576,15 @@ mod tests {
                 Named::Bundle(campaign, id)
             };
             prop_assert_eq!(parse(&key), Some((scope, named)));
+        }
+
+        #[test]
+        fn a_hook_event_key_is_read_back_and_its_parts_are_not(
+            scope in scopes(), hook in "whk_[0-9A-HJKMNP-TV-Z]{26}", event in "evt_[0-9A-HJKMNP-TV-Z]{26}"
+        ) {
+            let (hook, event): (HookId, HookEventId) = (hook.parse().unwrap(), event.parse().unwrap());
+            prop_assert_eq!(parse(&hook_body_part(&scope, &hook, &event, 0)), None);
+            prop_assert_eq!(parse(&hook_event(&scope, &hook, &event)), Some((scope, Named::HookEvent(hook, event))));
         }
 
         #[test]

@@ -11,6 +11,7 @@ mod calls;
 mod campaigns;
 mod erasure;
 mod feedbacks;
+mod hooks;
 mod integrations;
 mod keys;
 mod rates;
@@ -20,6 +21,7 @@ mod simulations;
 mod stream;
 mod suppressions;
 
+pub(crate) use hooks::{parse_rejection_cursor, rejection_cursor};
 pub use stream::{Committed, StreamItem, committed};
 
 use crate::Meter;

@@ -5,12 +5,14 @@ use super::{
     bundle_item::read_bundle,
     calls::corrupt,
     feedbacks::{read_feedback, read_reporter},
+    hooks::inline_body,
     keys::{self, Key, Named},
 };
 use crate::{Reporter, Result, retention::is_over};
 use domain::{
     bundle::{Bundle, BundleId},
     feedback::Feedback,
+    hook::HookEvent,
     integration::Integration,
     simulation::Simulation,
     tenant::TenantScope,
@@ -60,6 +62,17 @@ pub enum Committed {
         /// What was not known before, sorted by delivery.
         new: Vec<Feedback>,
     },
+    /// A hook received an event, or one was replayed.
+    HookEvent {
+        /// Whose it is.
+        scope: TenantScope,
+        /// As it was before; `None` for a new one.
+        old: Option<Box<HookEvent>>,
+        /// As it is now.
+        new: Box<HookEvent>,
+        /// Its body, if that is kept with it.
+        body: Option<Vec<u8>>,
+    },
 }
 
 /// Reads a change; `None` for what nobody is told of.
@@ -89,6 +102,11 @@ pub fn committed(old: Option<StreamItem>, new: StreamItem) -> Result<Option<Comm
             let mut new = read_feedback(&campaign, &origin, &new);
             new.retain(|feedback| !known.contains(feedback));
             Ok(Some(Committed::Feedback { scope, origin, reporter, new }))
+        }
+        Named::HookEvent(..) => {
+            let body = inline_body(&new);
+            let (old, new): (Option<HookEvent>, HookEvent) = (old.map(record_of).transpose()?, record_of(new)?);
+            Ok(Some(Committed::HookEvent { scope, old: old.map(Box::new), new: Box::new(new), body }))
         }
         Named::Release(_) => Ok(None),
     }

@@ -114,6 +114,7 @@ impl Erasure for MemoryStore {
             state.sign_ins.erase(&mut eraser);
             state.integrations.erase_settings(&mut eraser);
             state.settings.erase(&mut eraser);
+            state.hooks.erase_settings(&mut eraser);
             eraser.take(&mut state.releases);
             Ok(eraser.taken)
         })
@@ -134,6 +135,7 @@ impl Erasure for MemoryStore {
                 feedbacks,
                 suppressions,
                 simulations,
+                hooks,
                 sign_ins,
                 releases,
             } = state;
@@ -149,6 +151,8 @@ impl Erasure for MemoryStore {
             sign_ins.erase(&mut eraser);
             integrations.erase_settings(&mut eraser);
             settings.erase(&mut eraser);
+            hooks.erase_settings(&mut eraser);
+            hooks.erase_received(&mut eraser);
             eraser.take(releases);
             Ok(eraser.taken)
         })

@@ -12,6 +12,7 @@ mod bundles;
 mod campaigns;
 mod erasure;
 mod feedbacks;
+mod hooks;
 mod integrations;
 mod rates;
 mod settings;
@@ -46,6 +47,7 @@ struct State {
     access: access::Tables,
     audit: audit::Tables,
     feedbacks: feedbacks::Tables,
+    hooks: hooks::Tables,
     sign_ins: sign_ins::Tables,
     suppressions: suppressions::Tables,
     simulations: simulations::Tables,
