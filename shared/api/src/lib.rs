@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod campaigns;
 pub mod dry_run;
+pub mod hooks;
 pub mod integrations;
 pub mod keys;
 pub mod openapi;

@@ -7,6 +7,10 @@ use crate::{
     audit::{AuditVerdict, AuditView},
     campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest, SimulationView},
     dry_run::{DryRunAnswer, DryRunRequest},
+    hooks::{
+        HookCreate, HookEventDetail, HookEventView, HookPatch, HookSecretShown, HookView, Received, RejectionView,
+        ReplayAnswer, SecretRotate,
+    },
     integrations::{
         HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, ProbePut, SecretsPut, SecretsView,
         SummaryView, TestAllView, TestView, UsageView,
@@ -99,6 +103,18 @@ fn schemas() -> Map<String, Value> {
     all.add::<ErasureView>("ErasureView");
     all.add::<ReEncrypt>("ReEncrypt");
     all.add::<ReEncryption>("ReEncryption");
+    all.add::<HookCreate>("HookCreate");
+    all.add::<HookPatch>("HookPatch");
+    all.add::<HookView>("HookView");
+    all.add::<List<HookView>>("HookList");
+    all.add::<HookSecretShown>("HookSecretShown");
+    all.add::<SecretRotate>("SecretRotate");
+    all.add::<HookEventView>("HookEventView");
+    all.add::<List<HookEventView>>("HookEventList");
+    all.add::<HookEventDetail>("HookEventDetail");
+    all.add::<ReplayAnswer>("ReplayAnswer");
+    all.add::<List<RejectionView>>("RejectionList");
+    all.add::<Received>("Received");
     all.0
 }
 

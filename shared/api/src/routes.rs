@@ -47,6 +47,12 @@ const CHECK: &[Query] = &[
     ("limit", "At most this many records in one request, up to 10,000."),
 ];
 const CONFIRM: &[Query] = &[("confirm", "The tenant's id once more.")];
+const HOOK_EVENTS: &[Query] = &[
+    PAGE[0],
+    PAGE[1],
+    ("event", "Only events of this name, or that begin so: `issues.*`. A page may then be short; `next` leads on."),
+];
+const REJECTIONS: &[Query] = &[PAGE[0], PAGE[1], ("cause", "Only those turned away for this cause.")];
 const WINDOW: &[Query] = &[("hours", "How far back, 1 to 720 hours; 24 unless said otherwise.")];
 const LOG: &[Query] = &[("hours", WINDOW[0].1), ("limit", "At most this many entries, up to 200.")];
 
@@ -69,8 +75,8 @@ macro_rules! routes {
 
 use Access::{Operator, Public};
 use Scope::{
-    AuditRead, CampaignsPreflight, CampaignsRead, CampaignsSend, IntegrationsRead, IntegrationsTest, IntegrationsWrite,
-    KeysRead, KeysWrite, SuppressionsRead, SuppressionsWrite,
+    AuditRead, CampaignsPreflight, CampaignsRead, CampaignsSend, HooksRead, HooksWrite, IntegrationsRead,
+    IntegrationsTest, IntegrationsWrite, KeysRead, KeysWrite, SuppressionsRead, SuppressionsWrite,
 };
 
 const fn scope(scope: Scope) -> Access {
@@ -152,5 +158,20 @@ routes! {
         POST "/v1/tenants/{id}/re-encrypt" Operator, "Encrypt the data keys of its secrets anew under the present KMS key.", Some("ReEncrypt") => 200 Some("ReEncryption"), &[];
         GET "/v1/tenants/{id}/audit" Operator, "A tenant's audit trail, which is kept when it is erased.", None => 200 Some("AuditList"), PAGE;
         GET "/v1/tenants/{id}/audit/verify" Operator, "Check a tenant's audit trail.", None => 200 Some("AuditVerdict"), CHECK;
+    }
+    "hooks" {
+        GET "/v1/hooks" scope(HooksRead), "List the inbound webhooks.", None => 200 Some("HookList"), &[];
+        POST "/v1/hooks" scope(HooksWrite), "Create an inbound webhook; a secret that is made is shown once.", Some("HookCreate") => 201 Some("HookSecretShown"), &[];
+        GET "/v1/hooks/{id}" scope(HooksRead), "Read one inbound webhook.", None => 200 Some("HookView"), &[];
+        PATCH "/v1/hooks/{id}" scope(HooksWrite), "Change an inbound webhook; it is heeded within 30 seconds.", Some("HookPatch") => 200 Some("HookView"), &[];
+        DELETE "/v1/hooks/{id}" scope(HooksWrite), "Delete an inbound webhook; calls are answered 404 within 30 seconds.", None => 204 None, &[];
+        POST "/v1/hooks/{id}/rotate-secret" scope(HooksWrite), "Give it a new secret; the one before stays valid for a while.", Some("SecretRotate") => 200 Some("HookSecretShown"), &[];
+        GET "/v1/hooks/{id}/events" scope(HooksRead), "What it received, newest first.", None => 200 Some("HookEventList"), HOOK_EVENTS;
+        GET "/v1/hooks/{id}/events/{event_id}" scope(HooksRead), "One event with its body.", None => 200 Some("HookEventDetail"), &[];
+        POST "/v1/hooks/{id}/events/{event_id}/replay" scope(HooksWrite), "Publish an event again, under its id and the number of the replay.", None => 202 Some("ReplayAnswer"), &[];
+        GET "/v1/hooks/{id}/rejections" scope(HooksRead), "What it turned away, counted by minute and cause, newest first.", None => 200 Some("RejectionList"), REJECTIONS;
+    }
+    "receive" {
+        POST "/v1/hooks/{id}/in" Public, "Where a provider calls: proven by the hook's scheme instead of an API key.", None => 200 Some("Received"), &[];
     }
 }

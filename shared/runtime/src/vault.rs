@@ -4,7 +4,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
-    ids::{IntegrationId, TenantId},
+    ids::{HookId, IntegrationId, TenantId},
     secret::{Secret, Secrets},
     tenant::TenantScope,
     time::{Clock, Timestamp},
@@ -43,21 +43,42 @@ pub enum VaultError {
 pub struct SealContext {
     /// The tenant.
     pub tenant: TenantId,
-    /// The integration.
-    pub integration: IntegrationId,
+    /// What they are the secrets of.
+    pub owner: Owner,
     /// The version of its secrets.
     pub version: u32,
+}
+
+/// What has secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// An integration.
+    Integration(IntegrationId),
+    /// An inbound webhook.
+    Hook(HookId),
+}
+
+impl From<&IntegrationId> for Owner {
+    fn from(id: &IntegrationId) -> Self {
+        Self::Integration(id.clone())
+    }
+}
+
+impl From<&HookId> for Owner {
+    fn from(id: &HookId) -> Self {
+        Self::Hook(id.clone())
+    }
 }
 
 impl SealContext {
     /// The parts by name: the encryption context in KMS.
     #[must_use]
     pub fn parts(&self) -> [(&'static str, String); 3] {
-        [
-            ("tenant", self.tenant.to_string()),
-            ("integration", self.integration.to_string()),
-            ("version", self.version.to_string()),
-        ]
+        let owner = match &self.owner {
+            Owner::Integration(id) => ("integration", id.to_string()),
+            Owner::Hook(id) => ("hook", id.to_string()),
+        };
+        [("tenant", self.tenant.to_string()), owner, ("version", self.version.to_string())]
     }
 
     /// The associated data of the ciphertext: every part after its length, so no two contexts share it.
@@ -136,11 +157,11 @@ impl<K: Kms> Vault<K> {
     pub async fn seal(
         &self,
         scope: &TenantScope,
-        integration: &IntegrationId,
+        owner: impl Into<Owner> + Send,
         version: u32,
         secrets: &Secrets,
     ) -> Result<SealedSecret, VaultError> {
-        let context = context(scope, integration, version);
+        let context = context(scope, owner.into(), version);
         let data_key = self.kms.data_key(&context).await?;
         let nonce = crate::entropy::bytes::<NONCE_LEN>().map_err(|error| VaultError::Unavailable(error.to_string()))?;
         let mut text = encode(secrets);
@@ -163,11 +184,11 @@ impl<K: Kms> Vault<K> {
     pub async fn open(
         &self,
         scope: &TenantScope,
-        integration: &IntegrationId,
+        owner: impl Into<Owner> + Send,
         version: u32,
         sealed: &SealedSecret,
     ) -> Result<Arc<Secrets>, VaultError> {
-        let context = context(scope, integration, version);
+        let context = context(scope, owner.into(), version);
         let slot = self.slot(&context, sealed);
         slot.get_or_try_init(|| self.open_uncached(&context, sealed)).await.cloned()
     }
@@ -176,19 +197,20 @@ impl<K: Kms> Vault<K> {
     pub async fn rewrap(
         &self,
         scope: &TenantScope,
-        integration: &IntegrationId,
+        owner: impl Into<Owner> + Send,
         version: u32,
         sealed: &SealedSecret,
     ) -> Result<String, VaultError> {
         let old = STANDARD.decode(&sealed.data_key).map_err(|_| VaultError::Unreadable("not base 64"))?;
-        let new = self.kms.rewrap(&old, &context(scope, integration, version)).await?;
+        let new = self.kms.rewrap(&old, &context(scope, owner.into(), version)).await?;
         Ok(STANDARD.encode(new))
     }
 
     /// Forgets what is cached of an integration, e.g. after its provider refused the credentials.
     pub fn forget(&self, scope: &TenantScope, integration: &IntegrationId) {
+        let owner = Owner::from(integration);
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.retain(|context, _| context.tenant != *scope.tenant() || context.integration != *integration);
+        cache.retain(|context, _| context.tenant != *scope.tenant() || context.owner != owner);
     }
 
     fn slot(&self, context: &SealContext, sealed: &SealedSecret) -> Arc<OnceCell<Arc<Secrets>>> {
@@ -224,8 +246,8 @@ impl<K: Kms> Vault<K> {
     }
 }
 
-fn context(scope: &TenantScope, integration: &IntegrationId, version: u32) -> SealContext {
-    SealContext { tenant: scope.tenant().clone(), integration: integration.clone(), version }
+fn context(scope: &TenantScope, owner: Owner, version: u32) -> SealContext {
+    SealContext { tenant: scope.tenant().clone(), owner, version }
 }
 
 fn aes(key: &[u8]) -> Result<LessSafeKey, VaultError> {
@@ -349,6 +371,16 @@ mod tests {
             assert!(matches!(opened, Err(VaultError::Unreadable(_))));
         }
         assert!(vault.open(&acme, &here, 1, &sealed).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_hooks_secret_is_no_integrations() {
+        let fixture = Fixture::new();
+        let hook: HookId = "whk_01JD0000000000000000000000".parse().unwrap();
+        let alike: IntegrationId = "int_01JD0000000000000000000000".parse().unwrap();
+        let sealed = fixture.vault.seal(&fixture.acme, &hook, 1, &secrets("p")).await.unwrap();
+        assert!(fixture.vault.open(&fixture.acme, &hook, 1, &sealed).await.is_ok());
+        assert!(fixture.vault.open(&fixture.acme, &alike, 1, &sealed).await.is_err());
     }
 
     #[tokio::test]

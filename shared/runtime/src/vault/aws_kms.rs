@@ -122,7 +122,11 @@ mod tests {
 
     fn context() -> SealContext {
         let integration = "int_01JD0000000000000000000000".parse().unwrap();
-        SealContext { tenant: "acme".parse().unwrap(), integration, version: 3 }
+        SealContext {
+            tenant: "acme".parse().unwrap(),
+            owner: super::super::Owner::Integration(integration),
+            version: 3,
+        }
     }
 
     #[tokio::test]

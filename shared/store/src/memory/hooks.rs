@@ -18,14 +18,17 @@ use domain::{
 };
 use std::{cmp::Reverse, collections::BTreeMap};
 
+/// A part of what belongs to a hook.
+type Of<P> = (TenantId, HookId, P);
+
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     owners: BTreeMap<HookId, TenantId>,
     hooks: BTreeMap<(TenantId, HookId), Hook>,
-    secrets: BTreeMap<(TenantId, HookId, u32), SealedSecret>,
-    seen: BTreeMap<(TenantId, HookId, String), (HookEventId, Timestamp)>,
-    events: BTreeMap<(TenantId, HookId, Reverse<HookEventId>), (HookEvent, Vec<u8>)>,
-    rejections: BTreeMap<(TenantId, HookId, Reverse<(Timestamp, &'static str)>), Rejection>,
+    secrets: BTreeMap<Of<u32>, SealedSecret>,
+    seen: BTreeMap<Of<String>, (HookEventId, Timestamp)>,
+    events: BTreeMap<Of<Reverse<HookEventId>>, (HookEvent, Vec<u8>)>,
+    rejections: BTreeMap<Of<Reverse<(Timestamp, &'static str)>>, Rejection>,
 }
 
 impl Tables {
@@ -48,7 +51,7 @@ fn key(scope: &TenantScope, id: &HookId) -> (TenantId, HookId) {
     (scope.tenant().clone(), id.clone())
 }
 
-fn of<P>(scope: &TenantScope, hook: &HookId, part: P) -> (TenantId, HookId, P) {
+fn of<P>(scope: &TenantScope, hook: &HookId, part: P) -> Of<P> {
     (scope.tenant().clone(), hook.clone(), part)
 }
 
