@@ -26,6 +26,9 @@ const ANSWERS: &[(&str, &str, Option<&str>)] = &[
     ("probe", "/queued", None),
     ("sweep", "", None),
     ("track-m365", "/looked", None),
+    ("hooks", "/statusCode", Some("200")),
+    // Nobody has the hook that it names.
+    ("receive", "/statusCode", Some("404")),
 ];
 
 #[tokio::test]

@@ -92,8 +92,6 @@ problem_kinds! {
     IdempotencyMismatch = 422, "idempotency_mismatch", "The idempotency key was used with another body";
     /// Too many requests; `Retry-After` says when.
     RateLimited = 429, "rate_limited", "Too many requests";
-    /// A call of an inbound webhook is not proven; `errors` names the cause.
-    WebhookRefused = 401, "webhook_refused", "The call of the webhook is not proven";
     /// A call of an inbound webhook cannot be understood; `errors` names the cause.
     WebhookMalformed = 400, "webhook_malformed", "The call of the webhook cannot be understood";
     /// The inbound webhook takes no calls now.

@@ -13,7 +13,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::Request,
-    http::{HeaderName, HeaderValue, Method, Response, header},
+    http::{Extensions, HeaderName, HeaderValue, Method, Response, header},
 };
 use futures::FutureExt;
 use lambda_http::{RequestExt, request::RequestContext, service_fn};
@@ -125,6 +125,15 @@ fn identity(request: &Request) -> Identity {
             context.authorizer.as_ref().map_or(Identity::Nobody, |authorizer| Identity::read(&authorizer.fields))
         }
         _ => Identity::Nobody,
+    }
+}
+
+/// From where a request came, as the gateway saw it.
+#[must_use]
+pub fn source_ip(extensions: &Extensions) -> Option<String> {
+    match extensions.get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
+        _ => None,
     }
 }
 
