@@ -31,6 +31,7 @@ mod posts_to_teams;
 mod re_encrypts;
 mod reads_the_audit_trail;
 mod reads_the_contract;
+mod receives_webhooks;
 mod rotates_secrets;
 mod runs_a_stack;
 mod sends_a_campaign;

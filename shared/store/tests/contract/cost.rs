@@ -161,3 +161,30 @@ async fn what_is_asked_with_each_bundle_is_one_call() {
     calls(&usage, [("GetItem", 1)]);
     units(&usage, 1.0, 0.0);
 }
+
+#[tokio::test]
+async fn an_event_of_a_hook_is_two_writes_and_a_repeat_costs_a_look() {
+    use trunkline_store::Hooks as _;
+    let store = emulator::store().await;
+    let event = crate::hooks::event(&domain::ids::HookId::generate(), NOON);
+    store.capture(&acme(), &event, &[b'x'; 500], Some("f")).await.unwrap();
+    let usage = store.meter().reset();
+    calls(&usage, [("PutItem", 2)]);
+    units(&usage, 0.0, 2.0);
+    store.capture(&acme(), &event, &[b'x'; 500], Some("f")).await.unwrap();
+    let usage = store.meter().reset();
+    calls(&usage, [("GetItem", 1), ("PutItem", 1)]);
+    units(&usage, 1.0, 1.0);
+    store.capture(&acme(), &event, &[b'x'; 500], None).await.unwrap();
+    calls(&store.meter().reset(), [("PutItem", 1)]);
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_has_a_hook_for_costs_one_read() {
+    use trunkline_store::Hooks as _;
+    let store = emulator::store().await;
+    store.hook_owner(&domain::ids::HookId::generate()).await.unwrap();
+    let usage = store.meter().reset();
+    calls(&usage, [("GetItem", 1)]);
+    units(&usage, 1.0, 0.0);
+}

@@ -13,6 +13,7 @@ mod emulator;
 mod erasure;
 mod feedbacks;
 mod fixtures;
+mod hooks;
 mod integrations;
 mod lists;
 mod settings;
@@ -124,6 +125,16 @@ contract! {
         an_erased_tenant_leaves_its_name_and_its_trail
         an_erasure_is_repeated_from_wherever_it_was_left
         from_the_beginning_of_an_erasure_nothing_comes_back_to_life;
+    hooks:
+        a_hook_is_found_by_its_id_before_its_tenant_is_known
+        a_writer_must_have_seen_the_newest_hook
+        an_event_is_captured_once_a_day
+        of_concurrent_captures_one_is_fresh
+        a_body_is_kept_byte_for_byte_up_to_its_limit
+        events_come_newest_first_page_by_page
+        a_replay_is_counted_and_remembered
+        what_is_turned_away_is_counted_by_minute_and_cause
+        an_erased_tenant_leaves_no_hook;
     access:
         a_tenant_is_created_once
         tenants_come_in_order_of_their_ids
