@@ -69,6 +69,27 @@ impl Client {
         self.read(self.request(Method::POST, path).json(body)).await
     }
 
+    /// The first entries of a list, at most `limit`.
+    async fn first<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        limit: usize,
+    ) -> Result<Vec<T>, Error> {
+        let (mut items, mut cursor) = (Vec::new(), None::<String>);
+        while items.len() < limit {
+            let wanted = (limit - items.len()).min(api::page::LIMIT_MAX);
+            let request = self.request(Method::GET, path).query(query).query(&[("limit", wanted)]);
+            let page: List<T> = self.read(request.query(&cursor.map(|cursor| [("cursor", cursor)]))).await?;
+            items.extend(page.items);
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(items)
+    }
+
     /// Every entry of a list, page by page.
     async fn all<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<Vec<T>, Error> {
         let (mut items, mut cursor) = (Vec::new(), None::<String>);

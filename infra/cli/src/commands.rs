@@ -9,6 +9,7 @@ pub(crate) mod campaign;
 pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod down;
+pub(crate) mod hooks;
 pub(crate) mod integrations;
 pub(crate) mod key;
 pub(crate) mod kpi;

@@ -37,6 +37,8 @@ enum Command {
     Integrations(commands::integrations::Args),
     /// Secrets, for the operator: encrypt them anew when the key was rotated or replaced.
     Secrets(commands::secrets::Args),
+    /// Inbound webhooks: what providers tell, what was turned away, replays.
+    Hooks(commands::hooks::Args),
     /// Ask whether a campaign may go; every reason against it is told.
     Preflight(commands::preflight::Args),
     /// Send to recipients.
@@ -65,6 +67,7 @@ async fn main() -> ExitCode {
         Command::Key(args) => commands::key::run(args).await,
         Command::Integrations(args) => commands::integrations::run(args).await,
         Command::Secrets(args) => commands::secrets::run(args).await,
+        Command::Hooks(args) => commands::hooks::run(args).await,
         Command::Preflight(args) => commands::preflight::run(args).await,
         Command::Send(args) => commands::send::run(args).await,
         Command::Campaign(args) => commands::campaign::run(args).await,

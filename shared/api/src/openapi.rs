@@ -113,6 +113,7 @@ fn schemas() -> Map<String, Value> {
     all.add::<List<HookEventView>>("HookEventList");
     all.add::<HookEventDetail>("HookEventDetail");
     all.add::<ReplayAnswer>("ReplayAnswer");
+    all.add::<RejectionView>("RejectionView");
     all.add::<List<RejectionView>>("RejectionList");
     all.add::<Received>("Received");
     all.0

@@ -4,6 +4,10 @@ use super::{Client, Error};
 use api::{
     audit::{AuditVerdict, AuditView},
     campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest},
+    hooks::{
+        HookCreate, HookEventDetail, HookEventView, HookPatch, HookSecretShown, HookView, RejectionView, ReplayAnswer,
+        SecretRotate,
+    },
     integrations::{
         HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, SecretsView, TestAllView, TestView, UsageView,
     },
@@ -15,7 +19,8 @@ use api::{
 };
 use domain::{
     bundle::DeliveryStatus,
-    ids::{CampaignId, DeliveryId, IntegrationId, KeyId, TenantId},
+    hook::EventPattern,
+    ids::{CampaignId, DeliveryId, HookEventId, HookId, IntegrationId, KeyId, TenantId},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -268,5 +273,59 @@ impl Client {
     /// Stops what is not sent yet for good.
     pub async fn cancel(&self, id: &CampaignId) -> Result<CampaignView, Error> {
         self.post(&format!("/campaigns/{id}/cancel"), &json!({})).await
+    }
+}
+
+/// Inbound webhooks.
+impl Client {
+    /// Lists the inbound webhooks.
+    pub async fn hooks(&self) -> Result<Vec<HookView>, Error> {
+        self.all("/hooks", &[]).await
+    }
+
+    /// Creates an inbound webhook. A secret that was made is in this answer and nowhere else.
+    pub async fn create_hook(&self, hook: &HookCreate) -> Result<HookSecretShown, Error> {
+        self.post("/hooks", hook).await
+    }
+
+    /// Changes an inbound webhook.
+    pub async fn change_hook(&self, id: &HookId, patch: &HookPatch) -> Result<HookView, Error> {
+        self.read(self.request(Method::PATCH, &format!("/hooks/{id}")).json(patch)).await
+    }
+
+    /// Deletes an inbound webhook.
+    pub async fn delete_hook(&self, id: &HookId) -> Result<(), Error> {
+        self.text(self.request(Method::DELETE, &format!("/hooks/{id}"))).await.map(drop)
+    }
+
+    /// Gives an inbound webhook a new secret.
+    pub async fn rotate_hook(&self, id: &HookId, secret: &SecretRotate) -> Result<HookSecretShown, Error> {
+        self.post(&format!("/hooks/{id}/rotate-secret"), secret).await
+    }
+
+    /// What an inbound webhook received, newest first.
+    pub async fn hook_events(
+        &self,
+        id: &HookId,
+        named: Option<&EventPattern>,
+        limit: usize,
+    ) -> Result<Vec<HookEventView>, Error> {
+        let query: Vec<_> = named.map(|pattern| ("event", pattern.as_str())).into_iter().collect();
+        self.first(&format!("/hooks/{id}/events"), &query, limit).await
+    }
+
+    /// One event with its body.
+    pub async fn hook_event(&self, id: &HookId, event: &HookEventId) -> Result<HookEventDetail, Error> {
+        self.get(&format!("/hooks/{id}/events/{event}")).await
+    }
+
+    /// Publishes an event again.
+    pub async fn replay_hook_event(&self, id: &HookId, event: &HookEventId) -> Result<ReplayAnswer, Error> {
+        self.post(&format!("/hooks/{id}/events/{event}/replay"), &json!({})).await
+    }
+
+    /// What an inbound webhook turned away.
+    pub async fn hook_rejections(&self, id: &HookId) -> Result<Vec<RejectionView>, Error> {
+        self.first(&format!("/hooks/{id}/rejections"), &[], 200).await
     }
 }
