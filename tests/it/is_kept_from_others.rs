@@ -61,7 +61,7 @@ fn body(tenant: &Tenant, route: &Route) -> Value {
     match route.request {
         None => Value::Null,
         Some("IntegrationCreate") => tenant.email_settings(),
-        Some("IntegrationPatch") => json!({"name": "Mine now"}),
+        Some("IntegrationPatch" | "HookPatch") => json!({"name": "Mine now"}),
         Some("SecretsPut") => json!({"secrets": {"password": "mine now"}}),
         Some("ProbePut") => json!({"interval_minutes": 1}),
         Some("SettingsPatch") => json!({"sandbox": {"email": ["me@evil.example"]}}),
@@ -70,11 +70,9 @@ fn body(tenant: &Tenant, route: &Route) -> Value {
         }
         Some("PreflightRequest") => json!({"campaign_id": "spring", "channel": "email", "recipients": []}),
         Some("SendRequest") => message("email", &[tenant.address("me")]),
-        Some("ResendRequest") => json!({}),
+        Some("ResendRequest" | "SecretRotate") => json!({}),
         Some("KeyCreate") => json!({"name": "x", "scopes": ["campaigns:read"]}),
         Some("HookCreate") => json!({"name": "Mine", "scheme": "github"}),
-        Some("HookPatch") => json!({"name": "Mine now"}),
-        Some("SecretRotate") => json!({}),
         Some("TenantCreate") => json!({"id": "x", "name": "x"}),
         Some(other) => panic!("what does a {other} look like?"),
     }

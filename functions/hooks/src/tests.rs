@@ -148,10 +148,10 @@ async fn everything_wrong_is_named_at_once() {
 async fn a_change_is_told_field_by_field() {
     let stage = Stage::new();
     let path = stage.github().await;
-    let patch = json!({"name": "Repository", "enabled": false, "events": ["push"], "replay_window_s": 600});
-    let changed = stage.ask(Method::PATCH, &path, patch.clone()).await;
+    let wanted = json!({"name": "Repository", "enabled": false, "events": ["push"], "replay_window_s": 600});
+    let changed = stage.ask(Method::PATCH, &path, wanted.clone()).await;
     assert_eq!((changed.status, &changed.body["rev"], &changed.body["enabled"]), (200, &json!(2), &json!(false)));
-    assert_eq!(stage.ask(Method::PATCH, &path, patch).await.body["rev"], 2, "nothing was different");
+    assert_eq!(stage.ask(Method::PATCH, &path, wanted).await.body["rev"], 2, "nothing was different");
     assert_eq!(stage.audited().await[1], "hook.updated name, events, enabled, replay_window_s");
     assert_eq!(stage.ask(Method::PATCH, &path, json!({"hmac": {"header": "X"}})).await.status, 422);
     stage.store.fail_next("save_hook", StoreError::Conflict);

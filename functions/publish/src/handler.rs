@@ -263,4 +263,26 @@ mod tests {
         assert_eq!((&taken[0]["change"], &taken[0]["rev"]), (&"updated".into(), &2.into()));
         assert_eq!(taken[0]["event_id"], format!("{INTEGRATION}:rev:2"));
     }
+
+    #[tokio::test]
+    async fn what_a_webhook_received_is_told_with_its_body_and_again_when_it_is_replayed() {
+        let bus = Scripted::default();
+        let (hook, event) = ("whk_01JD0000000000000000000000", "evt_01JD0000000000000000000000");
+        let received = |replays: u32| {
+            json!({
+                "pk": {"S": "T#acme#HKE"}, "sk": {"S": format!("WE#{hook}#{event}")},
+                "id": {"S": event}, "hook": {"S": hook}, "hook_name": {"S": "Code"}, "scheme": {"S": "github"},
+                "received_at": {"N": "1763640000000"}, "event": {"S": "push"}, "headers": {"M": {}},
+                "body_bytes": {"N": "7"}, "replays": {"N": replays.to_string()}, "ttl": {"N": "1766232000"},
+                // {"a":1}
+                "b": {"B": "eyJhIjoxfQ=="},
+            })
+        };
+        let new = record(1, "INSERT", None, Some(received(0)));
+        let replayed = record(2, "MODIFY", Some(received(0)), Some(received(1)));
+        let (answer, _) = run(&bus, vec![new, replayed]).await;
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+        let told: Vec<_> = bus.taken().iter().map(|it| json!([it["event_id"], it["replay"], it["body"]])).collect();
+        assert_eq!(told, [json!([event, 0, {"a": 1}]), json!([event, 1, {"a": 1}])]);
+    }
 }
