@@ -66,7 +66,7 @@ pub(crate) async fn re_encrypt<S: Access + Audit + Erasure + Integrations, K: Km
     }
     let failed = outcomes.into_iter().filter_map(|(name, outcome)| match outcome {
         Outcome::Failed(reason) => {
-            Some(NotReEncrypted { integration_id: name.integration, version: name.version, reason: reason.to_owned() })
+            Some(NotReEncrypted { integration_id: name.owner, version: name.version, reason: reason.to_owned() })
         }
         Outcome::ReEncrypted | Outcome::Overtaken => None,
     });
@@ -82,10 +82,10 @@ async fn one<S: Integrations, K: Kms>(
     sealed: SealedSecret,
     now: Timestamp,
 ) -> Answer<(SecretName, Outcome)> {
-    let data_key = match tenants.vault.rewrap(scope, &name.integration, name.version, &sealed).await {
+    let data_key = match tenants.vault.rewrap(scope, &name.owner, name.version, &sealed).await {
         Ok(data_key) => data_key,
         Err(VaultError::Unreadable(reason)) => {
-            tracing::error!(integration = %name.integration, version = name.version, reason, "a secret cannot be re-encrypted");
+            tracing::error!(owner = %name.owner, version = name.version, reason, "a secret cannot be re-encrypted");
             return Ok((name, Outcome::Failed(reason)));
         }
         Err(away @ VaultError::Unavailable(_)) => return Err(away.into()),
@@ -95,7 +95,7 @@ async fn one<S: Integrations, K: Kms>(
 }
 
 fn cursor(name: &SecretName) -> String {
-    format!("{}.{}", name.integration, name.version)
+    format!("{}.{}", name.owner, name.version)
 }
 
 /// Before when a data key must have been encrypted to be encrypted anew, and after which version to go on.
@@ -109,8 +109,8 @@ fn well_formed(wanted: &ReEncrypt, now: Timestamp) -> Answer<(Timestamp, Option<
         }
     };
     let after = wanted.cursor.as_deref().map(|cursor| {
-        let (integration, version) = cursor.split_once('.')?;
-        Some(SecretName { integration: integration.parse().ok()?, version: version.parse().ok()? })
+        let (owner, version) = cursor.split_once('.')?;
+        Some(SecretName { owner: owner.parse().ok()?, version: version.parse().ok()? })
     });
     match after {
         Some(None) => Err(StoreError::InvalidCursor.into()),
@@ -150,7 +150,7 @@ mod tests {
         for ((name, old), (_, new)) in before.iter().zip(&after) {
             assert_ne!(old.data_key, new.data_key);
             assert_eq!((&old.ciphertext, new.re_encrypted_at), (&new.ciphertext, Some(START.plus_ms(MINUTE_MS))));
-            let opened = stage.vault.open(&acme, &name.integration, name.version, new).await.unwrap();
+            let opened = stage.vault.open(&acme, &name.owner, name.version, new).await.unwrap();
             assert!(["one", "two"].contains(&opened["password"].expose()));
         }
         assert_eq!(stage.store.all_secrets(&other).await, theirs, "of another tenant none");
@@ -185,7 +185,7 @@ mod tests {
         stage.integration(&acme, "good").await;
         let broken = stage.integration(&acme, "bad").await;
         let secrets = stage.store.all_secrets(&acme).await.unwrap();
-        let (name, sealed) = secrets.iter().find(|(name, _)| name.integration == broken.id).unwrap();
+        let (name, sealed) = secrets.iter().find(|(name, _)| name.owner == (&broken.id).into()).unwrap();
         assert_eq!(stage.store.rewrap_secret(&acme, name, sealed, "AAAA", START).await, Ok(true));
         stage.clock.advance_ms(MINUTE_MS);
         let done = re_encrypt(&stage, json!({})).await;

@@ -2,7 +2,8 @@
 
 use crate::audit::HeadView;
 use domain::{
-    ids::{IntegrationId, TenantId},
+    ids::TenantId,
+    secret::SecretOwner,
     tenant::{Tenant, TenantState},
     time::Timestamp,
 };
@@ -113,9 +114,9 @@ pub struct ReEncryption {
 /// A version of secrets that could not be encrypted anew. It can be entered anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NotReEncrypted {
-    /// The integration.
+    /// The integration, or the inbound webhook.
     #[schema(value_type = String)]
-    pub integration_id: IntegrationId,
+    pub integration_id: SecretOwner,
     /// The version.
     pub version: u32,
     /// Why.

@@ -1,6 +1,8 @@
 //! Values that must not be seen.
 
-use std::collections::BTreeMap;
+use crate::ids::{HookId, IntegrationId, InvalidId};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A secret text: wiped from memory when dropped, without `Display`, `Debug` content or `Serialize`, so it cannot
@@ -38,6 +40,51 @@ impl std::fmt::Debug for Secret {
 
 /// The secret fields of one integration by name, e.g. `password`.
 pub type Secrets = BTreeMap<String, Secret>;
+
+/// What has secrets of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SecretOwner {
+    /// An integration.
+    Integration(IntegrationId),
+    /// An inbound webhook.
+    Hook(HookId),
+}
+
+impl fmt::Display for SecretOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integration(id) => id.fmt(f),
+            Self::Hook(id) => id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for SecretOwner {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        text.parse().map(Self::Integration).or_else(|_| text.parse().map(Self::Hook))
+    }
+}
+
+impl From<&IntegrationId> for SecretOwner {
+    fn from(id: &IntegrationId) -> Self {
+        Self::Integration(id.clone())
+    }
+}
+
+impl From<&HookId> for SecretOwner {
+    fn from(id: &HookId) -> Self {
+        Self::Hook(id.clone())
+    }
+}
+
+impl From<&Self> for SecretOwner {
+    fn from(owner: &Self) -> Self {
+        owner.clone()
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,8 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
-    ids::{HookId, IntegrationId, TenantId},
-    secret::{Secret, Secrets},
+    ids::{IntegrationId, TenantId},
+    secret::{Secret, SecretOwner, Secrets},
     tenant::TenantScope,
     time::{Clock, Timestamp},
 };
@@ -44,30 +44,9 @@ pub struct SealContext {
     /// The tenant.
     pub tenant: TenantId,
     /// What they are the secrets of.
-    pub owner: Owner,
+    pub owner: SecretOwner,
     /// The version of its secrets.
     pub version: u32,
-}
-
-/// What has secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Owner {
-    /// An integration.
-    Integration(IntegrationId),
-    /// An inbound webhook.
-    Hook(HookId),
-}
-
-impl From<&IntegrationId> for Owner {
-    fn from(id: &IntegrationId) -> Self {
-        Self::Integration(id.clone())
-    }
-}
-
-impl From<&HookId> for Owner {
-    fn from(id: &HookId) -> Self {
-        Self::Hook(id.clone())
-    }
 }
 
 impl SealContext {
@@ -75,8 +54,8 @@ impl SealContext {
     #[must_use]
     pub fn parts(&self) -> [(&'static str, String); 3] {
         let owner = match &self.owner {
-            Owner::Integration(id) => ("integration", id.to_string()),
-            Owner::Hook(id) => ("hook", id.to_string()),
+            SecretOwner::Integration(id) => ("integration", id.to_string()),
+            SecretOwner::Hook(id) => ("hook", id.to_string()),
         };
         [("tenant", self.tenant.to_string()), owner, ("version", self.version.to_string())]
     }
@@ -157,7 +136,7 @@ impl<K: Kms> Vault<K> {
     pub async fn seal(
         &self,
         scope: &TenantScope,
-        owner: impl Into<Owner> + Send,
+        owner: impl Into<SecretOwner> + Send,
         version: u32,
         secrets: &Secrets,
     ) -> Result<SealedSecret, VaultError> {
@@ -184,7 +163,7 @@ impl<K: Kms> Vault<K> {
     pub async fn open(
         &self,
         scope: &TenantScope,
-        owner: impl Into<Owner> + Send,
+        owner: impl Into<SecretOwner> + Send,
         version: u32,
         sealed: &SealedSecret,
     ) -> Result<Arc<Secrets>, VaultError> {
@@ -197,7 +176,7 @@ impl<K: Kms> Vault<K> {
     pub async fn rewrap(
         &self,
         scope: &TenantScope,
-        owner: impl Into<Owner> + Send,
+        owner: impl Into<SecretOwner> + Send,
         version: u32,
         sealed: &SealedSecret,
     ) -> Result<String, VaultError> {
@@ -208,7 +187,7 @@ impl<K: Kms> Vault<K> {
 
     /// Forgets what is cached of an integration, e.g. after its provider refused the credentials.
     pub fn forget(&self, scope: &TenantScope, integration: &IntegrationId) {
-        let owner = Owner::from(integration);
+        let owner = SecretOwner::from(integration);
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         cache.retain(|context, _| context.tenant != *scope.tenant() || context.owner != owner);
     }
@@ -246,7 +225,7 @@ impl<K: Kms> Vault<K> {
     }
 }
 
-fn context(scope: &TenantScope, owner: Owner, version: u32) -> SealContext {
+fn context(scope: &TenantScope, owner: SecretOwner, version: u32) -> SealContext {
     SealContext { tenant: scope.tenant().clone(), owner, version }
 }
 
@@ -376,7 +355,7 @@ mod tests {
     #[tokio::test]
     async fn a_hooks_secret_is_no_integrations() {
         let fixture = Fixture::new();
-        let hook: HookId = "whk_01JD0000000000000000000000".parse().unwrap();
+        let hook: domain::ids::HookId = "whk_01JD0000000000000000000000".parse().unwrap();
         let alike: IntegrationId = "int_01JD0000000000000000000000".parse().unwrap();
         let sealed = fixture.vault.seal(&fixture.acme, &hook, 1, &secrets("p")).await.unwrap();
         assert!(fixture.vault.open(&fixture.acme, &hook, 1, &sealed).await.is_ok());

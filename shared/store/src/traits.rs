@@ -10,6 +10,7 @@ use domain::{
     key::{KeyMac, KeyRecord},
     principal::Principal,
     rate::RateState,
+    secret::SecretOwner,
     settings::TenantSettings,
     template::Template,
     tenant::{Tenant, TenantScope},
@@ -86,11 +87,11 @@ impl SealedSecret {
     }
 }
 
-/// Which version of which integration's secrets.
+/// Which version of whose secrets.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SecretName {
-    /// The integration.
-    pub integration: IntegrationId,
+    /// The integration, or the inbound webhook.
+    pub owner: SecretOwner,
     /// The version.
     pub version: u32,
 }
@@ -137,8 +138,8 @@ pub trait Integrations: Send + Sync {
         id: &IntegrationId,
     ) -> impl Future<Output = Result<Vec<(u32, SealedSecret)>>> + Send;
 
-    /// Every version of every integration's secrets that is kept, in the order of their names: of deleted integrations
-    /// too.
+    /// Every version of the secrets of every integration and inbound webhook that is kept, in the order of their names: of
+    /// deleted integrations too.
     fn all_secrets(&self, scope: &TenantScope) -> impl Future<Output = Result<Vec<(SecretName, SealedSecret)>>> + Send;
 
     /// Puts a data key that was encrypted anew in the place of the one that it was made of. False when that is not there

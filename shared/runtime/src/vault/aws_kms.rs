@@ -124,7 +124,7 @@ mod tests {
         let integration = "int_01JD0000000000000000000000".parse().unwrap();
         SealContext {
             tenant: "acme".parse().unwrap(),
-            owner: super::super::Owner::Integration(integration),
+            owner: domain::secret::SecretOwner::Integration(integration),
             version: 3,
         }
     }

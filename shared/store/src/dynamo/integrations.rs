@@ -15,6 +15,7 @@ use domain::{
     ids::IntegrationId,
     integration::Integration,
     principal::Principal,
+    secret::SecretOwner,
     tenant::TenantScope,
     time::{DAY_MS, Timestamp},
 };
@@ -166,7 +167,10 @@ impl Integrations for DynamoStore {
     }
 
     async fn all_secrets(&self, scope: &TenantScope) -> Result<Vec<(SecretName, SealedSecret)>> {
-        self.sealed(scope, keys::SECRETS.to_owned()).await
+        let of_integrations = self.sealed(scope, keys::SECRETS.to_owned());
+        let of_hooks = self.sealed(scope, keys::HOOK_SECRETS.to_owned());
+        let (of_integrations, of_hooks) = futures::try_join!(of_integrations, of_hooks)?;
+        Ok([of_integrations, of_hooks].concat())
     }
 
     async fn rewrap_secret(
@@ -177,7 +181,10 @@ impl Integrations for DynamoStore {
         data_key: &str,
         at: Timestamp,
     ) -> Result<bool> {
-        let key = keys::secret(scope, &name.integration, name.version);
+        let key = match &name.owner {
+            SecretOwner::Integration(id) => keys::secret(scope, id, name.version),
+            SecretOwner::Hook(id) => keys::hook_secret(scope, id, name.version),
+        };
         let rewrap = Write::update(key, "SET data_key = :new, re_encrypted_at = :at")
             .only_if("data_key = :old AND ciphertext = :ciphertext")
             .value(":new", text(data_key))

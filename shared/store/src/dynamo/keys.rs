@@ -149,8 +149,8 @@ pub(super) fn secrets_of(id: &IntegrationId) -> String {
 
 /// Which secret a sort key names.
 pub(super) fn secret_name(sk: &str) -> Option<SecretName> {
-    let (integration, version) = sk.strip_prefix(SECRETS)?.split_once('#')?;
-    Some(SecretName { integration: integration.parse().ok()?, version: version.parse().ok()? })
+    let (owner, version) = sk.strip_prefix(SECRETS).or_else(|| sk.strip_prefix(HOOK_SECRETS))?.split_once('#')?;
+    Some(SecretName { owner: owner.parse().ok()?, version: version.parse().ok()? })
 }
 
 /// Integrations that are gone, of a tenant that is being erased.
@@ -331,8 +331,11 @@ pub(super) fn hook(scope: &TenantScope, id: &HookId) -> Key {
 }
 
 pub(super) fn hook_secret(scope: &TenantScope, id: &HookId, version: u32) -> Key {
-    Key::new(config(scope), format!("HSEC#{id}#{version:010}"))
+    Key::new(config(scope), format!("{HOOK_SECRETS}{id}#{version:010}"))
 }
+
+/// What the sort keys of the secrets of all hooks begin with.
+pub(super) const HOOK_SECRETS: &str = "HSEC#";
 
 /// Whose hook it is, in the auth table.
 pub(super) fn hook_pointer(id: &HookId) -> Key {

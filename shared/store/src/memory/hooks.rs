@@ -6,7 +6,7 @@ use super::{
     page, parse_cursor,
 };
 use crate::{
-    Captured, Hooks, Page, Result, SealedSecret, StoreError,
+    Captured, Hooks, Page, Result, SealedSecret, SecretName, StoreError,
     dynamo::{parse_rejection_cursor, rejection_cursor},
 };
 use domain::{
@@ -37,6 +37,17 @@ impl Tables {
         self.owners.retain(|_, tenant| eraser.spares(tenant.owner()));
         eraser.take(&mut self.hooks);
         eraser.take(&mut self.secrets);
+    }
+
+    /// Every version of the secrets of every hook.
+    pub(super) fn all_secrets(&self, scope: &TenantScope) -> impl Iterator<Item = (SecretName, SealedSecret)> {
+        let own = self.secrets.iter().filter(|((tenant, ..), _)| tenant == scope.tenant());
+        own.map(|((_, hook, version), sealed)| (SecretName { owner: hook.into(), version: *version }, sealed.clone()))
+    }
+
+    /// One of them.
+    pub(super) fn secret_mut(&mut self, key: Of<u32>) -> Option<&mut SealedSecret> {
+        self.secrets.get_mut(&key)
     }
 
     /// What was received.

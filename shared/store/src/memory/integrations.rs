@@ -8,6 +8,7 @@ use domain::{
     ids::{IntegrationId, TenantId},
     integration::Integration,
     principal::Principal,
+    secret::SecretOwner,
     tenant::TenantScope,
     time::Timestamp,
 };
@@ -113,9 +114,9 @@ impl Integrations for MemoryStore {
         self.call("all_secrets", |state| {
             let own = state.integrations.secrets.iter().filter(|((tenant, ..), _)| tenant == scope.tenant());
             let named = own.map(|((_, integration, version), sealed)| {
-                (SecretName { integration: integration.clone(), version: *version }, sealed.clone())
+                (SecretName { owner: integration.into(), version: *version }, sealed.clone())
             });
-            Ok(named.collect())
+            Ok(named.chain(state.hooks.all_secrets(scope)).collect())
         })
         .await
     }
@@ -129,8 +130,12 @@ impl Integrations for MemoryStore {
         at: Timestamp,
     ) -> Result<bool> {
         self.call("rewrap_secret", |state| {
-            let key = (scope.tenant().clone(), name.integration.clone(), name.version);
-            let Some(stored) = state.integrations.secrets.get_mut(&key) else { return Ok(false) };
+            let tenant = scope.tenant().clone();
+            let stored = match name.owner.clone() {
+                SecretOwner::Integration(id) => state.integrations.secrets.get_mut(&(tenant, id, name.version)),
+                SecretOwner::Hook(id) => state.hooks.secret_mut((tenant, id, name.version)),
+            };
+            let Some(stored) = stored else { return Ok(false) };
             if (&stored.data_key, &stored.ciphertext) != (&old.data_key, &old.ciphertext) {
                 return Ok(stored.data_key == data_key);
             }

@@ -228,3 +228,19 @@ pub(crate) async fn an_erased_tenant_leaves_no_hook(store: &impl Store) {
     let again = store.capture(&acme(), &event, b"x", Some("f")).await.unwrap();
     assert_eq!(again, Captured::Fresh(event.id), "what was seen is forgotten");
 }
+
+pub(crate) async fn a_hooks_data_key_is_found_and_replaced_like_an_integrations(store: &impl Store) {
+    let hook = hook();
+    store.save_hook(&acme(), &hook, Some(&sealed("one")), &audit("hook.created")).await.unwrap();
+    let integration = crate::fixtures::integration(NOON);
+    let audit = audit("integration.created");
+    store.save_integration(&acme(), &integration, Some(&sealed("other")), false, &audit).await.unwrap();
+    let all = store.all_secrets(&acme()).await.unwrap();
+    let owners: Vec<_> = all.iter().map(|(name, _)| name.owner.to_string()).collect();
+    assert_eq!(owners, [integration.id.to_string(), hook.id.to_string()]);
+    assert!(all[0].0 < all[1].0, "in the order of their names");
+    let (name, old) = &all[1];
+    assert_eq!(store.rewrap_secret(&acme(), name, old, "anew", NOON).await, Ok(true));
+    let stored = store.hook_secret(&acme(), &hook.id, 1).await.unwrap().unwrap();
+    assert_eq!((stored.data_key.as_str(), stored.re_encrypted_at), ("anew", Some(NOON)));
+}

@@ -101,11 +101,12 @@ pub(crate) async fn a_data_key_is_replaced_only_where_it_was(store: &impl Store)
     assert_eq!(rewrap(old, "bmV3").await, Ok(true));
     assert_eq!(rewrap(old, "bmV3").await, Ok(true), "an answer that was lost is asked for again");
     assert_eq!(rewrap(old, "bGF0ZQ==").await, Ok(false), "somebody was faster");
-    let new = store.secret(&acme(), &name.integration, name.version).await.unwrap().unwrap();
+    let domain::secret::SecretOwner::Integration(owner) = &name.owner else { panic!("{name:?}") };
+    let new = store.secret(&acme(), owner, name.version).await.unwrap().unwrap();
     assert_eq!(new, SealedSecret { data_key: "bmV3".to_owned(), re_encrypted_at: Some(later), ..old.clone() });
     let gone = SecretName { version: 7, ..name.clone() };
     assert_eq!(store.rewrap_secret(&acme(), &gone, old, "bmV3", later).await, Ok(false), "none comes to be");
-    assert_eq!(store.secret(&acme(), &name.integration, 7).await, Ok(None));
+    assert_eq!(store.secret(&acme(), owner, 7).await, Ok(None));
     assert_eq!(store.all_secrets(&acme()).await.unwrap()[1], all[1]);
 }
 

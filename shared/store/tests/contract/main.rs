@@ -134,6 +134,7 @@ contract! {
         events_come_newest_first_page_by_page
         a_replay_is_counted_and_remembered
         what_is_turned_away_is_counted_by_minute_and_cause
+        a_hooks_data_key_is_found_and_replaced_like_an_integrations
         an_erased_tenant_leaves_no_hook;
     access:
         a_tenant_is_created_once
