@@ -3,6 +3,7 @@
 use crate::{
     await_until::await_until,
     bus,
+    stack::Stack,
     tenant::{Answer, Tenant},
 };
 use domain::digest::hex;
@@ -378,4 +379,30 @@ async fn microsoft_graph_shakes_hands() {
     let answer = tenant.ask(tenant.request(Method::POST, &path)).await;
     assert_eq!((answer.status, answer.text.as_str()), (200, "Validation: Testing client a+b"));
     assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+}
+
+/// Everything once where the template's IAM policies are enforced.
+#[tokio::test]
+async fn with_no_more_rights_than_the_template_gives() {
+    let (stack, _turn) = Stack::alone().await;
+    let tenant = Tenant::on(stack).await;
+    let hook = Hook::new(&tenant, "github").await;
+    let large = json!({"text": "x".repeat(400 << 10)}).to_string();
+    let id = hook.send(&large).await.expect(200)["event_id"].as_str().unwrap().to_owned();
+    assert_eq!(hook.send(&large).await.expect(200)["verdict"], "duplicate");
+    assert_eq!(cause(hook.deliver("{}", &[]).await, 401), "signature_missing");
+    assert_eq!(hook.events().await.len(), 1);
+    let kept = tenant.get(&hook.path(&format!("/events/{id}"))).await.expect(200);
+    assert_eq!(kept["body"]["text"].as_str().unwrap().len(), 400 << 10);
+    tenant.post(&hook.path(&format!("/events/{id}/replay")), &Value::Null).await.expect(202);
+    await_until("the bus tells of both", async || {
+        let told = bus::events_named(&tenant, "webhook.received").len();
+        if told == 2 { Ok(()) } else { Err(told) }
+    })
+    .await;
+    assert_eq!(tenant.get(&hook.path("/rejections")).await.expect(200)["items"].as_array().unwrap().len(), 2);
+    tenant.call(Method::PATCH, &hook.path(""), &json!({"name": "Renamed"})).await.expect(200);
+    tenant.post(&hook.path("/rotate-secret"), &json!({})).await.expect(200);
+    assert_eq!(tenant.get("/v1/hooks").await.expect(200)["items"].as_array().unwrap().len(), 1);
+    tenant.call(Method::DELETE, &hook.path(""), &Value::Null).await.expect(204);
 }
