@@ -188,3 +188,23 @@ async fn a_call_that_nobody_has_a_hook_for_costs_one_read() {
     calls(&usage, [("GetItem", 1)]);
     units(&usage, 1.0, 0.0);
 }
+
+/// A crash between the two writes of an event: nobody was told that it is stored, and the next try completes it.
+#[tokio::test]
+async fn an_event_whose_first_try_was_interrupted_is_completed_by_the_next() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use trunkline_store::{Captured, Hooks as _};
+    let (store, client, tables) = emulator::opened().await;
+    let hook = domain::ids::HookId::generate();
+    let (first, second) = (crate::hooks::event(&hook, NOON), crate::hooks::event(&hook, NOON));
+    store.capture(&acme(), &first, b"{}", Some("f")).await.unwrap();
+    let text = |text: String| AttributeValue::S(text);
+    let lost = client.delete_item().table_name(&tables.tenant).key("pk", text("T#acme#HKE".to_owned()));
+    lost.key("sk", text(format!("WE#{hook}#{}", first.id))).send().await.unwrap();
+    assert_eq!(store.hook_event(&acme(), &hook, &first.id).await, Ok(None));
+    let completed = store.capture(&acme(), &second, b"{}", Some("f")).await.unwrap();
+    assert_eq!(completed, Captured::Fresh(first.id.clone()), "under the id of the first");
+    let (_, body) = store.hook_event(&acme(), &hook, &first.id).await.unwrap().unwrap();
+    assert_eq!(body, b"{}");
+    assert_eq!(store.capture(&acme(), &second, b"{}", Some("f")).await, Ok(Captured::Duplicate(first.id)));
+}
