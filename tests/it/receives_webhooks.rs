@@ -5,6 +5,7 @@ use crate::{
     bus,
     stack::Stack,
     tenant::{Answer, Tenant},
+    time_of_day::now_s,
 };
 use domain::digest::hex;
 use reqwest::Method;
@@ -14,7 +15,6 @@ use ring::{
     signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair},
 };
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A hook, and how its provider signs.
 struct Hook<'t> {
@@ -24,11 +24,6 @@ struct Hook<'t> {
     secret: String,
     /// SendGrid's private key.
     pair: Option<EcdsaKeyPair>,
-}
-
-#[expect(clippy::disallowed_methods, reason = "it signs for a stack that has the machine's clock")]
-fn now_s() -> i64 {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -46,8 +46,8 @@ impl Tables {
     }
 
     /// One of them.
-    pub(super) fn secret_mut(&mut self, key: Of<u32>) -> Option<&mut SealedSecret> {
-        self.secrets.get_mut(&key)
+    pub(super) fn secret_mut(&mut self, key: &Of<u32>) -> Option<&mut SealedSecret> {
+        self.secrets.get_mut(key)
     }
 
     /// What was received.

@@ -133,7 +133,7 @@ impl Integrations for MemoryStore {
             let tenant = scope.tenant().clone();
             let stored = match name.owner.clone() {
                 SecretOwner::Integration(id) => state.integrations.secrets.get_mut(&(tenant, id, name.version)),
-                SecretOwner::Hook(id) => state.hooks.secret_mut((tenant, id, name.version)),
+                SecretOwner::Hook(id) => state.hooks.secret_mut(&(tenant, id, name.version)),
             };
             let Some(stored) = stored else { return Ok(false) };
             if (&stored.data_key, &stored.ciphertext) != (&old.data_key, &old.ciphertext) {
