@@ -87,7 +87,8 @@ impl Tenant {
 ///
 /// It is made in these places only, which a lint enforces: where a credential was verified (`runtime::caller`), where
 /// trusted machinery names the tenant (our own queue messages, stream records and due index), and where a provider's
-/// report names it, which reads no more than its proof needs until that is given (`functions/track`).
+/// report names it or its call a webhook, which reads no more than its proof needs until that is given (`functions/track`,
+/// `functions/receive`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TenantScope(TenantId);
 
