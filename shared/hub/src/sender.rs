@@ -183,6 +183,8 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
 
     /// From a claim to its end. An error leaves the claim to its lease.
     async fn carry_on(&self, scope: &TenantScope, mut claimed: Claimed, deadline: Timestamp) -> Result<(), StoreError> {
+        // It may have been held or put back since the attempt that was interrupted.
+        claimed.interrupted |= claimed.bundle.was_interrupted();
         let bundle = &claimed.bundle;
         let own = match self.verdict(scope, bundle).await? {
             Verdict::Go(integration) => integration,
@@ -208,11 +210,13 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         if slots.trial {
             self.end_trial(scope, &integration).await;
         }
-        if let Some(outcomes) = sent? {
-            self.finish(scope, claimed.bundle, &integration, outcomes).await
-        } else {
+        let Some(outcomes) = sent? else {
             let pause_ms = jittered_ms(AWAY_PAUSE_MS, (self.jitter)());
-            self.put_back(scope, &claimed.bundle, self.clock.now().plus_ms(pause_ms)).await
+            return self.put_back(scope, &claimed.bundle, self.clock.now().plus_ms(pause_ms)).await;
+        };
+        match put_off(&outcomes) {
+            Some(until) => self.put_back(scope, &claimed.bundle, until).await,
+            None => self.finish(scope, claimed.bundle, &integration, outcomes).await,
         }
     }
 
@@ -324,7 +328,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
     }
 
     /// Sends every member that has a slot; one outcome for each member, in order. `None` if nothing could be sent, because
-    /// the secrets cannot be opened for the moment.
+    /// the secrets or the suppression list cannot be read for the moment.
     async fn send_all(
         &self,
         scope: &TenantScope,
@@ -371,7 +375,15 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
                 return all(failure);
             }
         };
-        let suppressed = self.suppressions.among(scope, bundle.channel, &payload.recipients, self.clock.now()).await?;
+        let suppressed =
+            match self.suppressions.among(scope, bundle.channel, &payload.recipients, self.clock.now()).await {
+                Ok(suppressed) => suppressed,
+                Err(error) => {
+                    // A claim that is left to its lease would look as if something had been sent.
+                    tracing::warn!(bundle = %bundle.id, %error, "the suppression list cannot be read now");
+                    return Ok(None);
+                }
+            };
         let prepared = source.prepare(bundle.channel, &payload.recipients);
         let run = Run {
             sender: self,
@@ -568,6 +580,16 @@ impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
         }
         Outcome::Failed(failure)
     }
+}
+
+/// Until when nobody was tried; `None` if somebody was. Such a bundle is put back as it is: a new generation each time
+/// would cost two items, and use up the ids of its tree while a breaker opens and closes for hours.
+fn put_off(outcomes: &[Outcome]) -> Option<Timestamp> {
+    let until = |outcome: &Outcome| match outcome {
+        Outcome::Deferred { until } => Some(*until),
+        Outcome::Sent { .. } | Outcome::Failed(_) => None,
+    };
+    outcomes.iter().map(until).collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// The store is away: back to the queue for a moment.

@@ -407,6 +407,24 @@ async fn row_5_a_tenant_that_wants_no_repeats_gets_none() {
     assert_eq!(stage.statuses().await, [Unknown]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn row_5_an_interrupted_bundle_that_was_held_meanwhile_is_not_repeated_either() {
+    let stage = Stage::with(|integration| integration.on_unknown = OnUnknown::Hold).await;
+    let message = stage.accept(&["a"]).await;
+    stage.crash(&message).await;
+    stage.change(false, |integration| integration.enabled = false).await;
+    stage.advance_ms(2 * MINUTE_MS);
+    stage.deliver(&message).await;
+    assert_eq!(stage.statuses().await, [Held]);
+    stage.change(true, |integration| integration.enabled = true).await;
+    let held_for = HeldFor::Integration(stage.own());
+    let now = stage.clock.now();
+    crate::release::all(&*stage.store, &stage.queues, &stage.scope, &held_for, now).await.unwrap();
+    stage.advance_ms(TRUST_MS);
+    stage.run_queue().await;
+    assert_eq!((stage.sent(), stage.statuses().await), (vec![], vec![Unknown]));
+}
+
 /// Of a provider that can be asked (class B): what it says decides, whatever the tenant chose for the others.
 #[tokio::test(start_paused = true)]
 async fn row_5_a_provider_that_can_be_asked_is_asked_before_anything_is_sent_again() {
@@ -592,6 +610,19 @@ async fn a_suppressed_address_never_reaches_the_provider() {
     assert_eq!(stage.sent(), ["a@example.com"]);
     assert_eq!(stage.statuses().await, [Sent, Failed]);
     assert!(stage.queues.drain().is_empty(), "it is not tried again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suppression_list_that_cannot_be_read_leaves_no_doubt_about_the_bundle() {
+    let stage = Stage::with(|integration| {
+        (integration.provider, integration.on_unknown) = (Provider::Smtp, OnUnknown::Hold);
+    })
+    .await;
+    let message = stage.accept(&["a@example.com"]).await;
+    stage.store.fail_next("suppressions", StoreError::Unavailable("throttled".into()));
+    assert_eq!(stage.deliver(&message).await, sqs::Outcome::Done);
+    stage.run_queue().await;
+    assert_eq!((stage.sent().len(), stage.statuses().await), (1, vec![Sent]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -854,6 +885,21 @@ async fn row_19_what_cannot_be_sent_in_time_is_left_for_another_run() {
     assert_eq!(stage.sender.deliver(&message, deadline).await, sqs::Outcome::Done);
     assert_eq!(stage.sent().len(), 0);
     stage.run_queue().await;
+    assert_eq!(stage.statuses().await, [Sent, Sent]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_of_which_nobody_was_tried_stays_the_one_that_it_is() {
+    let stage = Stage::new().await;
+    let message = stage.accept(&["a", "b"]).await;
+    // More often than a tree of generations can grow.
+    for _ in 0..40 {
+        let deadline = stage.clock.now().plus_ms(RESERVE_MS - 1);
+        assert_eq!(stage.sender.deliver(&message, deadline).await, sqs::Outcome::Done);
+    }
+    assert_eq!((stage.sent().len(), stage.store.calls("finish")), (0, 0));
+    assert_eq!(stage.statuses().await, [DeliveryStatus::Queued; 2]);
+    stage.deliver(&message).await;
     assert_eq!(stage.statuses().await, [Sent, Sent]);
 }
 
