@@ -78,7 +78,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             Ok(launched) => launched,
             Err(failure) => {
                 self.pause(scope, integration, &failure).await;
-                return all(Outcome::Failed(told(failure)));
+                return all(Outcome::Failed(told(&failure)));
             }
         };
         let provider_id = launched.simulation.clone().or_else(|| launched.operation.clone());
@@ -140,14 +140,14 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
 }
 
 /// A failure as it is stored for each target.
-fn told(failure: Failure) -> Failure {
+fn told(failure: &Failure) -> Failure {
     let mut bytes = 0;
     let fits = |next: &char| {
         bytes += next.len_utf8() + usize::from(matches!(next, '"' | '\\'));
         bytes <= WORDS_MAX_BYTES
     };
     let detail = failure.detail.chars().take_while(fits).collect();
-    Failure { detail, ..failure }
+    Failure { kind: failure.kind, code: failure.code, detail }
 }
 
 #[cfg(test)]

@@ -276,7 +276,7 @@ async fn secrets_that_cannot_be_opened_for_the_moment_are_no_attempt() {
 fn a_refusal_of_the_most_targets_is_one_event_that_the_bus_takes() {
     let words = "\"\\\"é".repeat(75);
     let cause =
-        domain::bundle::Cause::from(&told(Failure::new(FailureKind::Permanent, "m365_simulation_refused", &words)));
+        domain::bundle::Cause::from(&told(&Failure::new(FailureKind::Permanent, "m365_simulation_refused", &words)));
     assert!(cause.detail.len() > WORDS_MAX_BYTES / 2);
     let members = 0..u16::try_from(domain::bundle::WHOLE_BUNDLE_MAX).unwrap();
     let old = Bundle {
