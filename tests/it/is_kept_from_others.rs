@@ -78,10 +78,9 @@ fn body(tenant: &Tenant, route: &Route) -> Value {
         }
         Some("PreflightRequest") => json!({"campaign_id": "spring", "channel": "email", "recipients": []}),
         Some("SendRequest") => message("email", &[tenant.address("me")]),
-        Some("ResendRequest") => json!({}),
+        Some("ResendRequest" | "ReEncrypt") => json!({}),
         Some("DryRunRequest") => json!({"recipients": [tenant.address("me")]}),
         Some("SuppressionCreate") => json!({"address": tenant.address("me")}),
-        Some("ReEncrypt") => json!({}),
         Some("KeyCreate") => json!({"name": "x", "scopes": ["campaigns:read"]}),
         Some("TenantCreate") => json!({"id": "x", "name": "x"}),
         Some(other) => panic!("what does a {other} look like?"),
