@@ -142,7 +142,7 @@ fn may_grant(caller: &Caller, wanted: &[Grant]) -> Answer<()> {
     if caller.principal == Principal::Operator {
         return Ok(());
     }
-    match wanted.iter().find(|wanted| !caller.grants.iter().any(|held| includes(held, wanted))) {
+    match caller.lacks(wanted) {
         None => Ok(()),
         Some(more) => {
             let detail =
@@ -150,12 +150,6 @@ fn may_grant(caller: &Caller, wanted: &[Grant]) -> Answer<()> {
             Err(Problem::new(ProblemKind::Forbidden, detail).into())
         }
     }
-}
-
-/// Whether `held` includes all of `wanted`, today's scopes and those to come: every single `campaigns:` scope is still
-/// not `campaigns:*`.
-fn includes(held: &Grant, wanted: &Grant) -> bool {
-    held == wanted || held.as_str().strip_suffix('*').is_some_and(|start| wanted.as_str().starts_with(start))
 }
 
 fn spelled(grants: &[Grant]) -> String {

@@ -81,7 +81,11 @@ pub(crate) fn page(outcome: &Outcome, language: Language) -> Response<Body> {
                 "A sign-in must end within ten minutes and only once. Begin it again.",
                 "يجب أن ينتهي تسجيل الدخول خلال عشر دقائق ومرة واحدة فقط. ابدأه من جديد.",
             );
-            (StatusCode::BAD_REQUEST, say("This sign-in is not known", "تسجيل الدخول هذا غير معروف"), paragraph(text))
+            (
+                StatusCode::BAD_REQUEST,
+                say("This sign-in is not known", "محاولة تسجيل الدخول هذه غير معروفة"),
+                paragraph(text),
+            )
         }
         Outcome::Away => {
             let text = say("Nothing was changed. Begin the sign-in again.", "لم يتغيّر شيء. ابدأ تسجيل الدخول من جديد.");
@@ -145,7 +149,7 @@ fn told(signed_in: &SignedIn, language: Language) -> String {
     let grants = list(signed_in.grants.iter().map(Grant::as_str).collect());
     let mut text = String::from("<dl>");
     for (name, value) in [
-        (say("Signed in", "سجّل الدخول"), escaped(&signed_in.name)),
+        (say("Signed in", "من سجّل الدخول"), escaped(&signed_in.name)),
         (say("Known in the audit trail as", "الاسم في سجل التدقيق"), format!("<code>user:{}</code>", signed_in.subject)),
         (say("Roles", "الأدوار"), roles),
         (say("May", "المسموح به"), grants),

@@ -15,7 +15,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Bring up a stack on this machine: emulated AWS, mail server, Slack, all functions.
+    /// Bring up a stack on this machine: emulated AWS, a mail server, doubles of the providers, all functions.
     Up(commands::up::Args),
     /// End a local stack.
     Down(commands::down::Args),
@@ -47,7 +47,7 @@ enum Command {
     Campaign(commands::campaign::Args),
     /// The addresses to which nothing is sent any more.
     Suppressions(commands::suppressions::Args),
-    /// The audit trail: who changed what.
+    /// The audit trail: who changed what, and whether any record was altered.
     Audit(commands::audit::Args),
     /// Build the functions for AWS and deploy them to your account.
     Deploy(commands::deploy::Args),

@@ -376,6 +376,18 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The same, where nothing can go on any more.
+    fn or_given_up(self) -> Self {
+        match self {
+            Self::Deferred { .. } => {
+                Self::Failed(Failure::new(FailureKind::Permanent, "poison", "it was put off too often"))
+            }
+            tried => tried,
+        }
+    }
+}
+
 /// The rules by which a finished attempt turns into results.
 #[derive(Clone, Copy, Debug)]
 pub struct FinishRules {
@@ -408,6 +420,13 @@ impl Bundle {
         Ok(expired)
     }
 
+    /// Whether some attempt of this very generation was interrupted, however long ago. The first one and the retry of
+    /// what is certain begin without doubt, so theirs can come from nothing else; a person's resend has been decided.
+    #[must_use]
+    pub const fn was_interrupted(&self) -> bool {
+        self.uncertain && (self.id.generation == 0 || self.id.generation % CHILDREN_MAX == 1)
+    }
+
     /// Whether another integration may stand in for this one. `universal` says that its addresses mean the same to it.
     #[must_use]
     pub const fn may_move(&self, universal: bool) -> bool {
@@ -422,8 +441,13 @@ impl Bundle {
     /// generation had one more: they share one count, and the higher one is the safe one.
     pub fn finish(&mut self, outcomes: Vec<Outcome>, rules: FinishRules, now: Timestamp) -> Vec<Self> {
         let (retry, doubtful) = (self.id.child(0), self.id.child(DOUBTFUL_CHILD));
-        // A tree that can grow no further ends the retries.
-        let rules = if doubtful.is_some() { rules } else { FinishRules { retry_policy: RetryPolicy::Manual, ..rules } };
+        // A tree that can grow no further ends the retries, and what was put off would wait for ever.
+        let (rules, outcomes) = if doubtful.is_some() {
+            (rules, outcomes)
+        } else {
+            let rules = FinishRules { retry_policy: RetryPolicy::Manual, ..rules };
+            (rules, outcomes.into_iter().map(Outcome::or_given_up).collect())
+        };
         let onward = || Onward { attempts: self.attempts, due: now, members: Vec::new() };
         let mut onward = [onward(), onward()];
         let results = self
@@ -631,6 +655,29 @@ mod tests {
         }
         assert_eq!(level[0].child(5), None);
         assert_eq!(BundleId { generation: u64::MAX, ..level[0].clone() }.child(0), None);
+    }
+
+    #[test]
+    fn what_is_put_off_where_no_generation_can_follow_ends_and_is_told() {
+        let mut bundle = bundle(2);
+        bundle.id.generation = u64::MAX - 1;
+        let outcomes = vec![Outcome::Sent { provider_id: None }, Outcome::Deferred { until: NOON }];
+        assert_eq!(bundle.finish(outcomes, RULES, NOON), []);
+        assert_eq!(bundle.statuses().collect::<Vec<_>>(), [DeliveryStatus::Sent, DeliveryStatus::Failed]);
+    }
+
+    #[test]
+    fn an_attempt_that_was_interrupted_is_remembered_until_somebody_decides() {
+        let mut root = bundle(1);
+        assert!(!root.was_interrupted());
+        root.uncertain = true;
+        assert!(root.was_interrupted());
+        for (index, interrupted) in [(0, true), (1, false), (2, false), (3, false), (4, false)] {
+            let child = Bundle { id: root.id.child(index).unwrap(), ..root.clone() };
+            assert_eq!(child.was_interrupted(), interrupted, "{index}");
+            let grandchild = Bundle { id: child.id.child(index).unwrap(), ..child };
+            assert_eq!(grandchild.was_interrupted(), interrupted, "{index}");
+        }
     }
 
     #[test]

@@ -117,7 +117,7 @@ explanations! {
         "تعذّر إنشاء اتصال آمن.", "تحقق من أن المنفذ يستخدم نوع الأمان المختار: ‎587 STARTTLS أو ‎465 TLS.";
     "recipient_suppressed":
         "Nothing was sent, because the address is on your suppression list.", "Use another address, or take it from the list with DELETE /v1/suppressions/{address} once it works again.",
-        "لم يُرسل شيء لأن العنوان مدرج في قائمة المنع لديك.", "استخدم عنوانًا آخر، أو احذفه من القائمة عبر ‎DELETE /v1/suppressions/{address} بعد أن يعمل من جديد.";
+        "لم يُرسل شيء لأن العنوان مدرج في قائمة المنع لديك.", "استخدم عنوانًا آخر، أو احذفه من القائمة عبر ‎DELETE /v1/suppressions/{address}‎ بعد أن يعمل من جديد.";
     "smtp_login_refused":
         "The mail server refused the user name or password.", "Enter the current password, or an app password if the account uses two-factor sign-in.",
         "رفض خادم البريد اسم المستخدم أو كلمة المرور.", "أدخل كلمة المرور الحالية، أو كلمة مرور تطبيق إذا كان الحساب يستخدم التحقق بخطوتين.";
@@ -138,13 +138,13 @@ explanations! {
         "يرفض خادم البريد خدمتنا كليًا.", "اقرأ رد الخادم: فغالبًا لا يقبل إلا شبكات معروفة، أو ليس خادم إرسال.";
     "smtp_protocol":
         "The server's answer was not understood as SMTP.", "Check that host and port belong to an SMTP submission server.",
-        "لم يُفهم رد الخادم كبروتوكول SMTP.", "تحقق من أن المضيف والمنفذ يعودان إلى خادم إرسال SMTP.";
+        "تعذّر فهم رد الخادم وفق بروتوكول SMTP.", "تحقق من أن المضيف والمنفذ يعودان إلى خادم إرسال SMTP.";
     "address_invalid":
         "The recipient's address is not valid for this channel.", "Correct the recipient's address.",
         "عنوان المستلم غير صالح لهذه القناة.", "صحّح عنوان المستلم.";
     "sendgrid_key_refused":
         "SendGrid refused the API key.", "Create an API key with the permission Mail Send and enter it; a key of an EU subuser needs the region `eu`.",
-        "رفض SendGrid مفتاح الواجهة.", "أنشئ مفتاحًا بصلاحية Mail Send وأدخله؛ ومفتاح المستخدم الفرعي الأوروبي يتطلب المنطقة eu.";
+        "رفض SendGrid مفتاح API.", "أنشئ مفتاحًا بصلاحية Mail Send وأدخله؛ ومفتاح المستخدم الفرعي الأوروبي يتطلب المنطقة eu.";
     "sendgrid_missing_scope":
         "The SendGrid API key may not send mail.", "Give the key the permission Mail Send, or enter a key that has it.",
         "لا يملك مفتاح SendGrid صلاحية إرسال البريد.", "امنح المفتاح صلاحية Mail Send أو أدخل مفتاحًا يملكها.";
@@ -189,7 +189,7 @@ explanations! {
         "لا يملك مفتاح الوصول صلاحية لهذا الإجراء في Amazon SES.", "امنح مستخدم IAM الصلاحية المذكورة في الرد: ‎ses:SendEmail أو ‎ses:GetAccount للاختبار.";
     "ses_clock_off":
         "Amazon SES refused the time of the request's signature.", "Nothing to mend in the settings: the hub's clock and AWS's differ by more than five minutes. Tell the operator if it lasts.",
-        "رفض Amazon SES وقت توقيع الطلب.", "لا شيء لإصلاحه في الإعدادات: يختلف توقيت المنصة عن توقيت AWS بأكثر من خمس دقائق. أبلغ المشغّل إذا استمر ذلك.";
+        "رفض Amazon SES وقت توقيع الطلب.", "لا يلزم إصلاح شيء في الإعدادات: يختلف توقيت المنصة عن توقيت AWS بأكثر من خمس دقائق. أبلغ المشغّل إذا استمر ذلك.";
     "ses_sender_refused":
         "Amazon SES refused the sender address.", "Verify the `from_address` or its domain as an identity in SES, in the `region` of the integration.",
         "رفض Amazon SES عنوان المرسل.", "وثّق العنوان from_address أو نطاقه كهوية في SES وفي المنطقة region نفسها.";
@@ -213,7 +213,7 @@ explanations! {
         "رفض Slack رمز الوصول.", "أعد تثبيت التطبيق في مساحة العمل وأدخل رمز البوت الحالي.";
     "slack_missing_scope":
         "The Slack app lacks a permission.", "Add the scope named in Slack's words (usually `chat:write`) and reinstall the app.",
-        "ينقص تطبيق Slack إذن مطلوب.", "أضف الصلاحية المذكورة في رد Slack (غالبًا chat:write) ثم أعد تثبيت التطبيق.";
+        "تنقص تطبيق Slack صلاحية مطلوبة.", "أضف الصلاحية المذكورة في رد Slack (غالبًا chat:write) ثم أعد تثبيت التطبيق.";
     "slack_channel_not_found":
         "Slack does not know the channel or person.", "Check the channel id, or invite the app to the private channel.",
         "لا يعرف Slack هذه القناة أو هذا الشخص.", "تحقق من معرّف القناة، أو ادعُ التطبيق إلى القناة الخاصة.";
@@ -222,7 +222,7 @@ explanations! {
         "قناة Slack مؤرشفة أو النشر فيها مقيّد.", "اختر قناة يُسمح للتطبيق بالنشر فيها.";
     "slack_webhook_gone":
         "The Slack incoming webhook no longer exists.", "Create a new incoming webhook in Slack and enter its URL.",
-        "لم يعد رابط Slack الوارد موجودًا.", "أنشئ رابطًا واردًا جديدًا في Slack وأدخل عنوانه.";
+        "لم يعد خطاف الويب الوارد (incoming webhook) موجودًا في Slack.", "أنشئ خطاف ويب واردًا جديدًا في Slack وأدخل عنوانه.";
     "slack_rejected":
         "Slack refused the message for good.", "Read Slack's words; the message's format or size is the usual cause.",
         "رفض Slack الرسالة نهائيًا.", "اقرأ رد Slack؛ فالسبب المعتاد هو تنسيق الرسالة أو حجمها.";
@@ -234,7 +234,7 @@ explanations! {
         "لم يعد سير عمل Teams موجودًا.", "أنشئ سير العمل من جديد في Teams وأدخل عنوانه الجديد.";
     "teams_workflow_off":
         "The Teams workflow is switched off.", "Switch it on in the Workflows app of Teams; Microsoft also switches off workflows whose owner has left.",
-        "سير عمل Teams متوقف.", "شغّله من تطبيق Workflows في Teams؛ كما توقف Microsoft مسارات العمل التي غادر مالكها.";
+        "سير عمل Teams متوقف.", "شغّله من تطبيق Workflows في Teams؛ كما توقف Microsoft عمليات سير العمل التي غادر مالكها.";
     "teams_message_too_large":
         "The message is larger than the 28 KB that Teams takes.", "Shorten the text.",
         "الرسالة أكبر من 28 كيلوبايت، وهو الحد الذي يقبله Teams.", "اختصر النص.";
@@ -270,13 +270,13 @@ explanations! {
         "لا يمكن استخدام الحمولة كما هي: فهي غير جاهزة أو مُعدّة لأسلوب هجوم آخر.", "أكمل إعداد الحمولة في Microsoft 365، أو اختر في attack_technique الأسلوب الذي أُعدّت له.";
     "m365_page_not_found":
         "Microsoft 365 does not know the landing page or login page.", "Enter in `landing_page_id` and `login_page_id` ids of pages of this tenant's content library, or leave them out.",
-        "لا يعرف Microsoft 365 صفحة الوصول أو صفحة الدخول.", "أدخل في landing_page_id وlogin_page_id معرّفات صفحات من مكتبة المحتوى لهذا المستأجر، أو اتركهما فارغين.";
+        "لا يعرف Microsoft 365 صفحة الوصول أو صفحة تسجيل الدخول.", "أدخل في landing_page_id وlogin_page_id معرّفات صفحات من مكتبة المحتوى لهذا المستأجر، أو اتركهما فارغين.";
     "m365_target_not_allowed":
         "A dry run may name the tenant's test users only.", "Add the user to the list with PATCH /v1/settings {\"sandbox\": {\"m365\": [...]}}, or leave the address out.",
-        "لا يجوز أن تتضمن التجربة الجافة إلا المستخدمين التجريبيين للمستأجر.", "أضف المستخدم إلى القائمة عبر ‎PATCH /v1/settings {\"sandbox\": {\"m365\": [...]}} أو احذف العنوان.";
+        "لا يجوز أن يتضمن التشغيل التجريبي إلا المستخدمين التجريبيين للمستأجر.", "أضف المستخدم إلى القائمة عبر ‎PATCH /v1/settings {\"sandbox\": {\"m365\": [...]}}‎ أو احذف العنوان.";
     "m365_simulation_refused":
         "Microsoft 365 refused the simulation for good.", "Read Microsoft's words, which name the field; often a target is no mailbox of this tenant, or the payload needs a login page.",
-        "رفض Microsoft 365 المحاكاة نهائيًا.", "اقرأ رد Microsoft الذي يذكر الحقل؛ فغالبًا ما يكون أحد المستهدفين دون صندوق بريد في هذا المستأجر أو تحتاج الحمولة إلى صفحة دخول.";
+        "رفض Microsoft 365 المحاكاة نهائيًا.", "اقرأ رد Microsoft الذي يذكر الحقل؛ فغالبًا ما يكون أحد المستهدفين دون صندوق بريد في هذا المستأجر أو تحتاج الحمولة إلى صفحة تسجيل دخول.";
     "m365_simulation_failed":
         "Microsoft 365 could not run the simulation.", "Open the simulation in the Microsoft Defender portal under Attack simulation training; it says why.",
         "تعذّر على Microsoft 365 تشغيل المحاكاة.", "افتح المحاكاة في بوابة Microsoft Defender ضمن Attack simulation training لمعرفة السبب.";
@@ -300,13 +300,13 @@ explanations! {
         "رفض المزوّد معرّف التطبيق أو سرّه.", "أدخل معرّف التطبيق وسرًا ساريًا له.";
     "oidc_grant_refused":
         "The application may not ask for this kind of token.", "Allow the application the grants `authorization_code` and `client_credentials` at the provider.",
-        "لا يُسمح للتطبيق بطلب هذا النوع من الرموز.", "اسمح للتطبيق لدى المزوّد بالمنح authorization_code و client_credentials.";
+        "لا يُسمح للتطبيق بطلب هذا النوع من الرموز.", "اسمح للتطبيق لدى المزوّد بنوعي المنح authorization_code وclient_credentials.";
     "oidc_audience_refused":
         "The provider knows no API by the audience.", "Enter in `audience` what the provider calls this API; in Entra the application id URI that the page Expose an API shows, or the client id.",
-        "لا يعرف المزوّد واجهة بهذا الجمهور.", "أدخل في audience اسم هذه الواجهة لدى المزوّد؛ وفي Entra معرّف URI الظاهر في صفحة Expose an API أو معرّف التطبيق.";
+        "لا يعرف المزوّد واجهة برمجية بهذا الاسم (audience).", "أدخل في audience اسم هذه الواجهة لدى المزوّد؛ وفي Entra معرّف URI الظاهر في صفحة Expose an API أو معرّف التطبيق.";
     "oidc_token_unusable":
         "The provider's access tokens are none that this API can take.", "Read the words: let the provider make signed JWTs for the `audience`, and enter what they say in `aud`.",
-        "رموز الوصول من المزوّد لا يمكن لهذه الواجهة قبولها.", "اقرأ التفاصيل: اجعل المزوّد يصدر رموز JWT موقّعة لهذا الجمهور وأدخل في audience ما تذكره في aud.";
+        "لا يمكن لهذه الواجهة البرمجية قبول رموز الوصول الصادرة عن المزوّد.", "اقرأ التفاصيل: اجعل المزوّد يصدر رموز JWT موقّعة لهذه الواجهة (audience)، وأدخل في الحقل audience ما تذكره في aud.";
     "oidc_code_refused":
         "The provider did not exchange the sign-in's code.", "Begin the sign-in again; if it lasts, check that the redirect address is registered as a web address and not for a single-page application.",
         "لم يستبدل المزوّد رمز تسجيل الدخول.", "ابدأ تسجيل الدخول من جديد؛ وإن استمر الأمر فتحقق من أن عنوان إعادة التوجيه مسجّل كتطبيق ويب لا كتطبيق صفحة واحدة.";
@@ -315,7 +315,7 @@ explanations! {
         "بيان المزوّد عمّن سجّل الدخول غير صحيح.", "اقرأ التفاصيل وابدأ تسجيل الدخول من جديد، وأبلغ مسؤول المزوّد إن استمر الأمر.";
     "oidc_sign_in_refused":
         "The provider did not sign the person in.", "Read the provider's words; often the person is not assigned to the application or consent is missing.",
-        "لم يسجّل المزوّد دخول الشخص.", "اقرأ رد المزوّد؛ فغالبًا لم يُسند الشخص إلى التطبيق أو تنقص الموافقة.";
+        "لم يسجّل المزوّد دخول الشخص.", "اقرأ رد المزوّد؛ فغالبًا لم يُعيَّن الشخص للتطبيق أو تنقص الموافقة.";
     "oidc_no_role":
         "The person signed in but has no role here.", "Assign the person one of the roles that the settings name; in Entra under Enterprise applications, Users and groups.",
         "سجّل الشخص دخوله لكن لا دور له هنا.", "أسند إلى الشخص أحد الأدوار المذكورة في الإعدادات؛ وفي Entra من Enterprise applications ثم Users and groups.";

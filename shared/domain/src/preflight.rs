@@ -191,21 +191,27 @@ fn capability(facts: &Facts<'_>) -> Check {
     Check::fail(
         "capability",
         "missing_scope",
-        words("Your key may not send campaigns.", "Use a key with the scope campaigns:send."),
-        words("لا يملك مفتاحك صلاحية إرسال الحملات.", "استخدم مفتاحًا بالصلاحية campaigns:send."),
+        words(
+            "You may not send campaigns.",
+            "Use a key with the scope campaigns:send, or sign in with a role that has it.",
+        ),
+        words("لا تملك صلاحية إرسال الحملات.", "استخدم مفتاحًا بالصلاحية campaigns:send، أو سجّل الدخول بدور يملكها."),
     )
 }
 
-/// The first few of many reasons, and how many there are.
-fn summarize(reasons: &[(usize, String)]) -> String {
+/// The first few of many reasons, and how many there are, for an English and an Arabic sentence.
+fn summarize(reasons: &[(usize, String)]) -> [String; 2] {
     // Some reasons are sentences; the list ends with a full stop of its own.
     let shown: Vec<String> = reasons
         .iter()
         .take(5)
         .map(|(number, why)| format!("recipients[{number}]: {}", why.trim_end_matches('.')))
         .collect();
-    let more = reasons.len().saturating_sub(shown.len());
-    if more == 0 { shown.join("; ") } else { format!("{}; and {more} more", shown.join("; ")) }
+    let (more, shown) = (reasons.len().saturating_sub(shown.len()), shown.join("; "));
+    if more == 0 {
+        return [shown.clone(), shown];
+    }
+    [format!("{shown}; and {more} more"), format!("{shown}؛ و{more} غيرها")]
 }
 
 fn recipients(facts: &Facts<'_>) -> Check {
@@ -220,12 +226,12 @@ fn recipients(facts: &Facts<'_>) -> Check {
     if facts.bad_recipients.is_empty() {
         return Check::pass("recipients");
     }
-    let list = summarize(facts.bad_recipients);
+    let [list, list_ar] = summarize(facts.bad_recipients);
     Check::fail(
         "recipients",
         "address_invalid",
         [format!("Some recipients cannot be reached on this channel: {list}."), "Correct or remove them.".into()],
-        [format!("لا يمكن الوصول إلى بعض المستلمين عبر هذه القناة: {list}."), "صحّحهم أو احذفهم.".into()],
+        [format!("لا يمكن الوصول إلى بعض المستلمين عبر هذه القناة: {list_ar}."), "صحّحهم أو احذفهم.".into()],
     )
 }
 
@@ -236,7 +242,7 @@ pub fn suppression(suppressed: &[(usize, String)]) -> Check {
     if suppressed.is_empty() {
         return Check::pass("suppression");
     }
-    let (count, list) = (suppressed.len(), summarize(suppressed));
+    let (count, [list, list_ar]) = (suppressed.len(), summarize(suppressed));
     let warned = Check::fail(
         "suppression",
         "recipient_suppressed",
@@ -245,8 +251,8 @@ pub fn suppression(suppressed: &[(usize, String)]) -> Check {
             "Leave them out, or take them from the list with DELETE /v1/suppressions/{address}.".into(),
         ],
         [
-            format!("سيُتخطى {count} من المستلمين لأنه لم يعد يُرسل إليهم شيء: {list}."),
-            "استبعدهم، أو احذفهم من القائمة عبر ‎DELETE /v1/suppressions/{address}.".into(),
+            format!("سيُتخطى {count} من المستلمين لأن الإرسال إليهم متوقف: {list_ar}."),
+            "استبعدهم، أو احذفهم من القائمة عبر ‎DELETE /v1/suppressions/{address}‎.".into(),
         ],
     );
     Check { status: CheckStatus::Warn, ..warned }
@@ -262,7 +268,7 @@ fn quota(facts: &Facts<'_>) -> Check {
                 "Raise the integration's limits.per_day, send fewer, or wait until midnight UTC.".into(),
             ],
             [
-                format!("لا يتسع حد اليوم إلا لعدد {left} رسالة إضافية، والمطلوب {}.", facts.recipients),
+                format!("لا يتسع حد اليوم إلا لـ {left} من الرسائل الإضافية، والمطلوب {}.", facts.recipients),
                 "ارفع الحد limits.per_day، أو أرسل عددًا أقل، أو انتظر حتى منتصف الليل بتوقيت UTC.".into(),
             ],
         ),
@@ -283,7 +289,7 @@ fn sandbox(facts: &Facts<'_>) -> Check {
         ),
         words(
             "وضع التجربة مفعّل لكن لا يوجد مستلمون تجريبيون لهذه القناة.",
-            "أضفهم عبر ‎PATCH /v1/settings {\"sandbox\": {...}}.",
+            "أضفهم عبر ‎PATCH /v1/settings {\"sandbox\": {...}}‎.",
         ),
     )
 }
@@ -292,12 +298,12 @@ fn template(facts: &Facts<'_>) -> Check {
     if facts.bad_messages.is_empty() {
         return Check::pass("template");
     }
-    let list = summarize(facts.bad_messages);
+    let [list, list_ar] = summarize(facts.bad_messages);
     Check::fail(
         "template",
         "template_failed",
         [format!("Some messages cannot be made: {list}."), "Give the missing variables or mend the template.".into()],
-        [format!("تعذّر إنشاء بعض الرسائل: {list}."), "أضف المتغيّرات الناقصة أو أصلح القالب.".into()],
+        [format!("تعذّر إنشاء بعض الرسائل: {list_ar}."), "أضف المتغيّرات الناقصة أو أصلح القالب.".into()],
     )
 }
 
@@ -364,6 +370,8 @@ mod tests {
     #[test]
     fn many_bad_recipients_are_summarized() {
         let bad: Vec<_> = (0..9).map(|number| (number, "no @.".to_owned())).collect();
-        assert!(summarize(&bad).ends_with("recipients[4]: no @; and 4 more"));
+        let [list, list_ar] = summarize(&bad);
+        assert!(list.ends_with("recipients[4]: no @; and 4 more"));
+        assert!(list_ar.ends_with("recipients[4]: no @؛ و4 غيرها"));
     }
 }

@@ -117,6 +117,13 @@ impl Grant {
             None => self.0 == scope.as_str(),
         }
     }
+
+    /// Whether it includes all of `wanted`, today's scopes and those to come: every single `campaigns:` scope is still
+    /// not `campaigns:*`.
+    #[must_use]
+    pub fn includes(&self, wanted: &Self) -> bool {
+        self == wanted || self.0.strip_suffix('*').is_some_and(|start| wanted.0.starts_with(start))
+    }
 }
 
 impl TryFrom<String> for Grant {
@@ -159,6 +166,12 @@ impl Caller {
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
         self.grants.iter().any(|grant| grant.covers(scope))
+    }
+
+    /// The first of these that it does not have itself, and so may give to nobody.
+    #[must_use]
+    pub fn lacks<'a>(&self, wanted: &'a [Grant]) -> Option<&'a Grant> {
+        wanted.iter().find(|wanted| !self.grants.iter().any(|held| held.includes(wanted)))
     }
 }
 

@@ -146,6 +146,14 @@ impl SignInSettings {
         grants.into_iter().collect()
     }
 
+    /// All that its users may come to have, whatever the provider says of them.
+    #[must_use]
+    pub fn gives(&self) -> Vec<Grant> {
+        let ours = [&self.admin_roles, &self.operator_roles, &self.viewer_roles];
+        let all = ours.into_iter().flatten().cloned().chain([CONFIGURE.to_owned()]);
+        self.grants(&all.collect())
+    }
+
     /// The user of verified claims, by a name that stays: in Entra the object id, which is the same in every
     /// application of the directory; elsewhere a hash of issuer and `sub`.
     #[must_use]

@@ -24,8 +24,9 @@ pub struct Tenant {
 }
 
 /// How long after the beginning of an erasure the tenant's data is deleted, in milliseconds. Whatever was under way then
-/// has ended: a key is trusted for 50 s by whoever verified it, the longest function runs for 60 s, what it queued is sent
-/// within another 60 s, and two clocks may be two minutes apart. So nothing is written behind the erasure's back.
+/// has ended: a key is trusted for 50 s by whoever verified it, a function of the API runs for 29 s, what it queued is sent
+/// within another 60 s (and what watches simulations, which nobody calls, runs for 120 s), and two clocks may be two
+/// minutes apart. So nothing is written behind the erasure's back.
 pub const ERASURE_QUIET_MS: i64 = 5 * MINUTE_MS;
 
 /// Where a tenant stands.

@@ -63,7 +63,7 @@ const STORE_PAUSE_S: u32 = 5;
 /// is fed by itself over and over is taken for a loop, and stopped (Lambda's recursive loop detection, after 16 rounds).
 const ROUNDS_MAX: u64 = 8;
 
-/// How long a bundle rests when the key service or the store does not give its integration's secrets, in milliseconds; a
+/// How long a bundle rests when the key service or the store does not give what it needs, in milliseconds; a
 /// little more or less, so that bundles which were refused together do not ask again together.
 const AWAY_PAUSE_MS: i64 = 10 * SECOND_MS;
 
@@ -183,11 +183,14 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
 
     /// From a claim to its end. An error leaves the claim to its lease.
     async fn carry_on(&self, scope: &TenantScope, mut claimed: Claimed, deadline: Timestamp) -> Result<(), StoreError> {
+        // It may have been held or put back since the attempt that was interrupted.
+        claimed.interrupted |= claimed.bundle.was_interrupted();
         let bundle = &claimed.bundle;
-        let own = match self.verdict(scope, bundle).await? {
-            Verdict::Go(integration) => integration,
-            Verdict::Cancel => return self.store.cancel(scope, bundle).await,
-            Verdict::Hold(held_for) => return self.hold(scope, bundle, &held_for).await,
+        let own = match self.verdict(scope, bundle).await {
+            Ok(Verdict::Go(integration)) => integration,
+            Ok(Verdict::Cancel) => return self.store.cancel(scope, bundle).await,
+            Ok(Verdict::Hold(held_for)) => return self.hold(scope, bundle, &held_for).await,
+            Err(error) => return self.step_back(scope, bundle, error).await,
         };
         let blind = own.provider.class() == ProviderClass::Blind;
         if claimed.interrupted && blind && own.on_unknown == OnUnknown::Hold {
@@ -195,9 +198,10 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             let outcomes = bundle.members.iter().map(|_| Outcome::Failed(failure.clone())).collect();
             return self.finish(scope, claimed.bundle, &own, outcomes).await;
         }
-        let (integration, slots) = match self.route(scope, bundle, own).await? {
-            Route::Through(integration, slots) => (integration, slots),
-            Route::Wait(until) => return self.put_back(scope, bundle, until).await,
+        let (integration, slots) = match self.route(scope, bundle, own).await {
+            Ok(Route::Through(integration, slots)) => (integration, slots),
+            Ok(Route::Wait(until)) => return self.put_back(scope, bundle, until).await,
+            Err(error) => return self.step_back(scope, bundle, error).await,
         };
         if integration.id != bundle.integration {
             // Before anything is sent: whoever finds this claim interrupted must know who may have taken what.
@@ -208,11 +212,16 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         if slots.trial {
             self.end_trial(scope, &integration).await;
         }
-        if let Some(outcomes) = sent? {
-            self.finish(scope, claimed.bundle, &integration, outcomes).await
-        } else {
-            let pause_ms = jittered_ms(AWAY_PAUSE_MS, (self.jitter)());
-            self.put_back(scope, &claimed.bundle, self.clock.now().plus_ms(pause_ms)).await
+        let outcomes = match sent {
+            Ok(Some(outcomes)) => outcomes,
+            Ok(None) => return self.put_back(scope, &claimed.bundle, self.after_a_pause()).await,
+            // What is handed over whole may be at its provider by now: until the lease ends, it shows there.
+            Err(error) if claimed.bundle.channel.hands_over_whole() => return Err(error),
+            Err(error) => return self.step_back(scope, &claimed.bundle, error).await,
+        };
+        match put_off(&outcomes) {
+            Some(until) => self.put_back(scope, &claimed.bundle, until).await,
+            None => self.finish(scope, claimed.bundle, &integration, outcomes).await,
         }
     }
 
@@ -277,6 +286,20 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         crate::release::one(&*self.store, &self.queues, scope, bundle, self.clock.now()).await
     }
 
+    /// Puts a bundle back of which nothing was sent, because the store is away for the moment. A claim that is left to its
+    /// lease would look as if something had been.
+    async fn step_back(&self, scope: &TenantScope, bundle: &Bundle, error: StoreError) -> Result<(), StoreError> {
+        if !matches!(error, StoreError::Unavailable(_)) {
+            return Err(error);
+        }
+        tracing::warn!(bundle = %bundle.id, %error, "a bundle is put back before anything is sent");
+        self.put_back(scope, bundle, self.after_a_pause()).await
+    }
+
+    fn after_a_pause(&self) -> Timestamp {
+        self.clock.now().plus_ms(jittered_ms(AWAY_PAUSE_MS, (self.jitter)()))
+    }
+
     async fn put_back(&self, scope: &TenantScope, bundle: &Bundle, due: Timestamp) -> Result<(), StoreError> {
         let delay_s = delay_s(due, self.clock.now()).filter(|_| bundle.fence < ROUNDS_MAX);
         self.store.put_back(scope, bundle, due, delay_s.is_some()).await?;
@@ -324,7 +347,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
     }
 
     /// Sends every member that has a slot; one outcome for each member, in order. `None` if nothing could be sent, because
-    /// the secrets cannot be opened for the moment.
+    /// the secrets cannot be opened for the moment. Of messages, an error says the same: all is read before the first goes.
     async fn send_all(
         &self,
         scope: &TenantScope,
@@ -568,6 +591,16 @@ impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
         }
         Outcome::Failed(failure)
     }
+}
+
+/// Until when nobody was tried; `None` if somebody was. Such a bundle is put back as it is: a new generation each time
+/// would cost two items, and use up the ids of its tree while a breaker opens and closes for hours.
+fn put_off(outcomes: &[Outcome]) -> Option<Timestamp> {
+    let until = |outcome: &Outcome| match outcome {
+        Outcome::Deferred { until } => Some(*until),
+        Outcome::Sent { .. } | Outcome::Failed(_) => None,
+    };
+    outcomes.iter().map(until).collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// The store is away: back to the queue for a moment.

@@ -80,6 +80,21 @@ pub fn validate_secrets(provider: Provider, config: &Config, secrets: &Secrets, 
     }
 }
 
+/// The settings that say to whom the secrets are shown. Everywhere else it is one provider, or the secret itself says it.
+#[must_use]
+pub const fn destination(provider: Provider) -> &'static [&'static str] {
+    match provider {
+        Provider::Smtp => &["host"],
+        Provider::Entra => &["issuer"],
+        Provider::Sendgrid
+        | Provider::Postmark
+        | Provider::Ses
+        | Provider::Slack
+        | Provider::Teams
+        | Provider::M365 => &[],
+    }
+}
+
 /// What can be configured: one entry per provider, with the JSON Schema of its settings.
 pub fn catalog() -> Vec<CatalogEntry> {
     Provider::ALL

@@ -10,7 +10,7 @@ use crate::{
     hub::{Hub, Place},
     may::{May, Write},
 };
-use api::integrations::{IntegrationPatch, IntegrationView, NAME_MAX_CHARS};
+use api::integrations::{IntegrationPatch, IntegrationView, NAME_MAX_CHARS, SecretValues};
 use axum::extract::State;
 use domain::{
     ids::IntegrationId,
@@ -53,6 +53,9 @@ async fn apply<P: Place>(
     let (mut secret, mut tested) = (None, None);
     if let Some((draft, old)) = &touched {
         let (fields, secrets) = (changed_fields(&stored.config, &draft.config), draft.changed_secrets(old));
+        if !fields.is_empty() {
+            draft.check_gives(caller)?;
+        }
         if !(fields.is_empty() && secrets.is_empty()) {
             tested = trial::passed(hub, draft, wish.for_use(stored.provider, stored.enabled)).await?;
             next.config = draft.config.clone();
@@ -122,7 +125,22 @@ async fn touched<P: Place>(
     let old = saved::opened(hub, &caller.scope, stored).await?;
     let config = patch.config.as_ref().unwrap_or(&stored.config);
     let new = patch.secrets.clone().unwrap_or_default();
-    Ok(Draft::over(stored.provider, config, &old, &new, &hub.guard, faults).map(|draft| (draft, old)))
+    let draft = Draft::over(stored.provider, config, &old, &new, &hub.guard, faults);
+    if let Some(draft) = &draft {
+        check_destination(stored, draft, &new, faults);
+    }
+    Ok(draft.map(|draft| (draft, old)))
+}
+
+/// A saved secret is shown to nobody, so it is not sent to anybody else either: whoever names another server gives its
+/// secret too.
+fn check_destination(stored: &Integration, draft: &Draft, new: &SecretValues, faults: &mut Faults) {
+    let moved = |name: &&&str| stored.config.get(**name) != draft.config.get(**name);
+    let Some(moved) = providers::destination(stored.provider).iter().find(moved) else { return };
+    for name in draft.secrets.keys().filter(|name| !new.contains_key(*name)) {
+        let message = format!("Enter this again: with another `{moved}` it would go to somebody else.");
+        faults.add(format!("secrets.{name}"), "required", message);
+    }
 }
 
 /// The names of the settings that are not what they were.
@@ -133,7 +151,7 @@ fn changed_fields(old: &Config, new: &Config) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::stage::{Stage, TOKEN, acme};
+    use crate::stage::{MailServer, Stage, TOKEN, acme};
     use serde_json::{Value, json};
     use store::{Integrations, StoreError};
 
@@ -205,6 +223,25 @@ mod tests {
             answer.body
         );
         assert!(stage.audited().await[1].ends_with("secrets.bot_token, secrets.webhook_url"));
+    }
+
+    #[tokio::test]
+    async fn a_saved_secret_goes_to_no_other_server() {
+        let (stage, mail) = (Stage::new().await, MailServer::start().await);
+        let path = stage.post("/v1/integrations", mail.body()).await.headers["location"].clone();
+        let saved = stage.get(&path).await.body;
+        let mut config = saved["config"].clone();
+        for (name, value) in [("host", json!("other.example")), ("port", json!(587)), ("security", json!("starttls"))] {
+            config[name] = value;
+        }
+        for query in ["", "?test=false"] {
+            let refused = stage.patch(&format!("{path}{query}"), json!({"config": config})).await;
+            let error = &refused.body["errors"][0];
+            assert_eq!((refused.status, &error["field"]), (422, &json!("secrets.password")), "{}", refused.body);
+        }
+        assert_eq!(stage.get(&path).await.body, saved);
+        let whole = json!({"config": config, "secrets": {"password": "of the other"}});
+        assert_eq!(stage.patch(&format!("{path}?test=false"), whole).await.status, 200);
     }
 
     #[tokio::test]

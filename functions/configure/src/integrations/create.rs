@@ -28,6 +28,7 @@ pub(crate) async fn create<P: Place>(
     Json(body): Json<IntegrationCreate>,
 ) -> Answer<Response> {
     let draft = Draft::of_new(&body, &hub.guard)?;
+    draft.check_gives(&caller)?;
     let tested = trial::passed(&hub, &draft, wish.for_use(draft.provider, body.enabled)).await?;
     let integration = made(&body, &draft, tested.clone(), caller.principal.clone(), hub.now());
     let secret = match integration.secret_version {

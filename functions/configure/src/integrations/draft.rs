@@ -1,12 +1,17 @@
 //! Settings as somebody wants them saved, judged before anything is done with them.
 
 use crate::faults::Faults;
-use api::integrations::{IntegrationCreate, NAME_MAX_CHARS, SecretValues};
+use api::{
+    integrations::{IntegrationCreate, NAME_MAX_CHARS, SecretValues},
+    problem::{Problem, ProblemKind},
+};
 use domain::{
-    channel::Provider,
+    channel::{Kind, Provider},
     integration::{Config, PROBE_INTERVAL_MINUTES},
+    principal::Caller,
     rate::Limits,
     secret::{Secret, Secrets},
+    sign_in::SignInSettings,
 };
 use guard::Guard;
 use providers::FieldError;
@@ -105,6 +110,23 @@ impl Draft {
                 Err(errors)
             }
         }
+    }
+
+    /// Refuses a sign-in whose users may come to have more than `caller` has: whoever names the provider can have any user
+    /// they like, themselves too.
+    pub(super) fn check_gives(&self, caller: &Caller) -> Answer<()> {
+        if self.provider.kind() != Kind::Entra {
+            return Ok(());
+        }
+        // Settings that cannot be read were not validated.
+        let gives = SignInSettings::read(&self.config).map(|settings| settings.gives()).unwrap_or_default();
+        let Some(more) = caller.lacks(&gives) else { return Ok(()) };
+        let detail = format!(
+            "This sign-in may give its users `{}`, which is more than you have. Somebody who has it must set this up, or \
+             its lists of roles must be shorter.",
+            more.as_str()
+        );
+        Err(Problem::new(ProblemKind::Forbidden, detail).into())
     }
 
     /// What may be shown of each secret.

@@ -91,6 +91,7 @@ pub(super) async fn release<P: Place>(hub: &Hub<P>, scope: &TenantScope, id: &In
 #[cfg(test)]
 mod tests {
     use crate::stage::{Stage, acme};
+    use axum::http::Method;
     use domain::{
         bundle::{Bundle, BundleId, BundleState, Envelope, Payload, Recipient},
         channel::Channel,
@@ -99,7 +100,7 @@ mod tests {
         sign_in::Authority,
     };
     use doubles::oidc::{CLIENT_ID, CLIENT_SECRET, OidcDouble};
-    use runtime::testing::START;
+    use runtime::testing::{START, call, key_of};
     use serde_json::{Value, json};
     use store::{Bundles, HeldFor, Request, SignIns, StoreError};
 
@@ -215,6 +216,37 @@ mod tests {
         stage.store.fail_next("save_integration", StoreError::Conflict);
         stage.store.fail_next("save_integration", StoreError::Conflict);
         assert_eq!(stage.post(&format!("{path}/enable"), Value::Null).await.status, 409);
+    }
+
+    /// Otherwise whoever may only change integrations names a provider of their own, and is an admin by its token.
+    #[tokio::test]
+    async fn nobody_sets_up_a_sign_in_that_gives_more_than_they_have() {
+        let stage = Stage::new().await;
+        let as_one_who = async |grants: &str, method: Method, path: &str, body: Value| {
+            call(&stage.app, &key_of("acme", grants), method, path, body).await
+        };
+        let nobody: [&str; 0] = [];
+        let body = |admin_roles: Value| {
+            json!({
+                "provider": "entra", "name": "Mine", "enabled": false, "secrets": {"client_secret": "s"},
+                "config": {
+                    "issuer": "https://id.example.com", "client_id": "app", "admin_roles": admin_roles,
+                    "operator_roles": nobody, "viewer_roles": nobody,
+                },
+            })
+        };
+        let create = "/v1/integrations?test=false";
+        for (grants, roles) in [("integrations:*", json!(["A"])), ("integrations:write", json!(nobody))] {
+            let refused = as_one_who(grants, Method::POST, create, body(roles)).await;
+            assert_eq!((refused.status, &refused.body["code"]), (403, &json!("forbidden")), "{}", refused.body);
+        }
+        let made = as_one_who("integrations:*", Method::POST, create, body(json!(nobody))).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let path = format!("{}?test=false", made.headers["location"]);
+        let more = json!({"config": body(json!(["A"]))["config"]});
+        assert_eq!(as_one_who("integrations:*", Method::PATCH, &path, more.clone()).await.status, 403);
+        assert_eq!(as_one_who("integrations:*", Method::PATCH, &path, json!({"name": "Ours"})).await.status, 200);
+        assert_eq!(stage.patch(&path, more).await.status, 200);
     }
 
     #[tokio::test]

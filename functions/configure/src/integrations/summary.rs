@@ -106,7 +106,7 @@ fn impact(integration: &Integration, all: &[Integration]) -> (String, String) {
             ),
             None => (
                 format!("No campaign by {name} starts until it is mended, and no other integration can stand in."),
-                format!("لن تبدأ أي حملة عبر {name_ar} حتى يُصلَح، ولا يوجد تكامل آخر يحل محله."),
+                format!("لن تبدأ أي حملة عبر {name_ar} حتى يُصلَح هذا التكامل، ولا يوجد تكامل آخر يحل محله."),
             ),
         },
     }
@@ -130,7 +130,10 @@ fn working<'a>(all: &'a [Integration], integration: &Integration, channel: Chann
 fn impact_on_sign_in(integration: &Integration) -> (String, String) {
     if integration.fails() {
         let en = "Users may be unable to sign in until it is mended; API keys work as before.";
-        return (en.into(), "قد يتعذر على المستخدمين تسجيل الدخول حتى يُصلَح؛ وتعمل مفاتيح الواجهة كالمعتاد.".into());
+        return (
+            en.into(),
+            "قد يتعذر على المستخدمين تسجيل الدخول حتى يُصلَح هذا التكامل؛ وتعمل مفاتيح API كالمعتاد.".into(),
+        );
     }
     (
         "Users still sign in, but slower than usual.".into(),

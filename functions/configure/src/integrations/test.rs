@@ -63,6 +63,7 @@ mod tests {
     use runtime::testing::START;
     use serde_json::{Value, json};
     use store::{Integrations, StoreError};
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
 
     #[tokio::test]
     async fn settings_that_are_not_saved_are_tested_and_forgotten() {
@@ -123,6 +124,38 @@ mod tests {
             let log = stage.store.health_log(&acme(), &integration.id, START.plus_ms(1), 9).await.unwrap();
             assert_eq!(log.len(), usize::from(integration.enabled));
         }
+    }
+
+    /// A mail server that greets nobody before two have come, and then wants neither.
+    async fn mail_server_of_two() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut one, _) = listener.accept().await.unwrap();
+            let (mut other, _) = listener.accept().await.unwrap();
+            for stream in [&mut one, &mut other] {
+                stream.write_all(b"421 too busy\r\n").await.unwrap();
+            }
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn none_waits_for_another() {
+        let stage = Stage::new().await;
+        let port = mail_server_of_two().await;
+        for name in ["First", "Second"] {
+            let body = json!({
+                "provider": "smtp", "name": name,
+                "config": {"host": "127.0.0.1", "port": port, "security": "none", "from_address": "news@example.com"},
+            });
+            let created = stage.post("/v1/integrations?test=false", body).await;
+            assert_eq!(created.status, 201, "{}", created.body);
+        }
+        let answer = stage.post("/v1/integrations/test-all", Value::Null).await;
+        let results = answer.body["results"].as_array().unwrap();
+        let codes: Vec<_> = results.iter().map(|result| &result["test"]["code"]).collect();
+        assert_eq!(codes, ["smtp_try_later", "smtp_try_later"], "one that is tested alone is never greeted");
     }
 
     #[tokio::test]

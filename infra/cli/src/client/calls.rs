@@ -3,7 +3,7 @@
 use super::{Client, Error};
 use api::{
     audit::{AuditVerdict, AuditView},
-    campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest},
+    campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest, SimulationView},
     hooks::{
         HookCreate, HookEventDetail, HookEventView, HookPatch, HookSecretShown, HookView, RejectionView, ReplayAnswer,
         SecretRotate,
@@ -248,6 +248,11 @@ impl Client {
     /// One delivery with all its attempts.
     pub async fn delivery(&self, campaign: &CampaignId, id: &DeliveryId) -> Result<DeliveryView, Error> {
         self.get(&format!("/campaigns/{campaign}/deliveries/{id}")).await
+    }
+
+    /// A campaign's phishing simulations.
+    pub async fn simulations(&self, id: &CampaignId) -> Result<Vec<SimulationView>, Error> {
+        self.all(&format!("/campaigns/{id}/simulations"), &[]).await
     }
 
     /// What failed, as CSV.

@@ -18,7 +18,7 @@ pub(crate) struct Api {
     /// Where the API is: the part before /v1. A running local stack when left out.
     #[arg(long, global = true, env = "TRUNKLINE_ENDPOINT", value_name = "URL")]
     endpoint: Option<String>,
-    /// An API key of the tenant.
+    /// An API key of the tenant, or a token of one of its users.
     #[arg(long, global = true, env = "TRUNKLINE_KEY", hide_env_values = true)]
     key: Option<String>,
     /// The operator's credential, for tenants and their keys.

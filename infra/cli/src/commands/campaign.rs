@@ -4,7 +4,7 @@ use super::{
     Outcome,
     api::{self, Api, table, table_or},
 };
-use ::api::campaigns::{CampaignView, DeliveryView, ResendRequest, TotalsView};
+use ::api::campaigns::{CampaignView, DeliveryView, ResendRequest, SimulationView, TotalsView};
 use clap::Subcommand;
 use comfy_table::{Cell, Color};
 use domain::{
@@ -49,6 +49,11 @@ enum Verb {
         /// Only this one, with all its attempts.
         #[arg(long, value_name = "ID", conflicts_with = "status")]
         delivery: Option<DeliveryId>,
+    },
+    /// Its phishing simulations: where each stands, and what its targets did.
+    Simulations {
+        /// Which campaign.
+        id: CampaignId,
     },
     /// What failed and why, as CSV.
     Errors {
@@ -102,6 +107,7 @@ async fn carry_out(verb: Verb, api: &Api) -> Outcome {
         Verb::Deliveries { id, status, .. } => {
             api.show(&client.deliveries(&id, DeliveryQuery { status }).await?, |all| deliveries(all))
         }
+        Verb::Simulations { id } => api.show(&client.simulations(&id).await?, |all| simulations(all)),
         Verb::Errors { id } => {
             let csv = client.errors_csv(&id).await?;
             if api.json {
@@ -197,7 +203,7 @@ fn coloured(status: DeliveryStatus) -> Cell {
 }
 
 fn deliveries(all: &[DeliveryView]) -> String {
-    let mut rows = table(["DELIVERY", "USER", "ADDRESS", "CHANNEL", "STATUS", "PROVIDER'S ID OR ERROR"]);
+    let mut rows = table(["DELIVERY", "USER", "ADDRESS", "CHANNEL", "INTEGRATION", "STATUS", "PROVIDER'S ID OR ERROR"]);
     for it in all {
         let words = match (&it.error, &it.provider_message_id) {
             (Some(error), _) => format!("{}: {}", error.code, error.detail),
@@ -208,6 +214,7 @@ fn deliveries(all: &[DeliveryView]) -> String {
             Cell::new(&it.user_id),
             Cell::new(&it.address),
             Cell::new(it.channel),
+            Cell::new(&it.integration_id),
             coloured(it.status),
             Cell::new(words),
         ]);
@@ -215,11 +222,31 @@ fn deliveries(all: &[DeliveryView]) -> String {
     table_or(&rows, "There are none.")
 }
 
+fn simulations(all: &[SimulationView]) -> String {
+    let mut rows = table(["SIMULATION", "STATUS", "TARGETS", "BEGINS", "DAYS", "WHAT THEY DID", "ERROR"]);
+    for it in all {
+        let counts = it.counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>().join(", ");
+        let error = it.error.as_ref().map(|error| format!("{}: {}", error.code, error.detail)).unwrap_or_default();
+        rows.add_row([
+            it.name.clone(),
+            it.status.as_str().to_owned(),
+            it.targets.to_string(),
+            it.launch_at.clone(),
+            it.duration_days.to_string(),
+            counts,
+            error,
+        ]);
+    }
+    table_or(&rows, "It has no simulations.")
+}
+
 fn attempts(delivery: &DeliveryView) -> String {
-    let mut rows = table(["ATTEMPT", "WHEN", "RESULT", "CODE", "THE PROVIDER'S WORDS"]);
+    let mut rows = table(["ATTEMPT", "WHEN", "THROUGH", "RESULT", "CODE", "THE PROVIDER'S WORDS"]);
     for it in &delivery.attempts {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        rows.add_row([it.number.to_string(), it.at.clone(), it.result.clone(), text(&it.code), text(&it.detail)]);
+        let through = it.integration_id.to_string();
+        let row = [it.number.to_string(), it.at.clone(), through, it.result.clone(), text(&it.code), text(&it.detail)];
+        rows.add_row(row);
     }
     let head = format!("{} to {} is {}", delivery.id, delivery.address, delivery.status.as_str());
     let head = match &delivery.error {

@@ -25,7 +25,8 @@ use store::{Claimed, Store, StoreError};
 /// creation and a look at it, each of which may take 10 s.
 const RESERVE_MS: i64 = 45 * SECOND_MS;
 
-/// The most bytes of a provider's words that are kept: a refusal is stored once for each of up to 1,000 targets.
+/// The most bytes of a provider's words that are kept, as JSON: a refusal is stored once for each of up to 1,000 targets,
+/// and all of them are told in one event, which the bus takes up to 256 KB of.
 const WORDS_MAX_BYTES: usize = 100;
 
 impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
@@ -77,7 +78,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             Ok(launched) => launched,
             Err(failure) => {
                 self.pause(scope, integration, &failure).await;
-                return all(Outcome::Failed(told(failure)));
+                return all(Outcome::Failed(told(&failure)));
             }
         };
         let provider_id = launched.simulation.clone().or_else(|| launched.operation.clone());
@@ -139,11 +140,14 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
 }
 
 /// A failure as it is stored for each target.
-fn told(failure: Failure) -> Failure {
-    let mut detail = failure.detail;
-    let end = (0..=WORDS_MAX_BYTES.min(detail.len())).rev().find(|end| detail.is_char_boundary(*end));
-    detail.truncate(end.unwrap_or(0));
-    Failure { detail, ..failure }
+fn told(failure: &Failure) -> Failure {
+    let mut bytes = 0;
+    let fits = |next: &char| {
+        bytes += next.len_utf8() + usize::from(matches!(next, '"' | '\\'));
+        bytes <= WORDS_MAX_BYTES
+    };
+    let detail = failure.detail.chars().take_while(fits).collect();
+    Failure { kind: failure.kind, code: failure.code, detail }
 }
 
 #[cfg(test)]

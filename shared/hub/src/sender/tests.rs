@@ -407,6 +407,24 @@ async fn row_5_a_tenant_that_wants_no_repeats_gets_none() {
     assert_eq!(stage.statuses().await, [Unknown]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn row_5_an_interrupted_bundle_that_was_held_meanwhile_is_not_repeated_either() {
+    let stage = Stage::with(|integration| integration.on_unknown = OnUnknown::Hold).await;
+    let message = stage.accept(&["a"]).await;
+    stage.crash(&message).await;
+    stage.change(false, |integration| integration.enabled = false).await;
+    stage.advance_ms(2 * MINUTE_MS);
+    stage.deliver(&message).await;
+    assert_eq!(stage.statuses().await, [Held]);
+    stage.change(true, |integration| integration.enabled = true).await;
+    let held_for = HeldFor::Integration(stage.own());
+    let now = stage.clock.now();
+    crate::release::all(&*stage.store, &stage.queues, &stage.scope, &held_for, now).await.unwrap();
+    stage.advance_ms(TRUST_MS);
+    stage.run_queue().await;
+    assert_eq!((stage.sent(), stage.statuses().await), (vec![], vec![Unknown]));
+}
+
 /// Of a provider that can be asked (class B): what it says decides, whatever the tenant chose for the others.
 #[tokio::test(start_paused = true)]
 async fn row_5_a_provider_that_can_be_asked_is_asked_before_anything_is_sent_again() {
@@ -548,8 +566,12 @@ async fn row_10_nobody_sends_while_the_provider_wants_silence() {
 #[tokio::test(start_paused = true)]
 async fn row_12_a_table_that_is_away_costs_nothing_but_time() {
     let away = || StoreError::Unavailable("throttled".into());
-    for call in ["claim", "payload", "request", "integration", "finish"] {
-        let stage = Stage::new().await;
+    for call in ["claim", "campaign", "integration", "rate", "request", "payload", "suppressions", "finish"] {
+        let stage = Stage::with(|integration| {
+            // Nothing is repeated, and nothing is in doubt: not a word went out before.
+            (integration.provider, integration.on_unknown) = (Provider::Smtp, OnUnknown::Hold);
+        })
+        .await;
         let message = stage.accept(&["a"]).await;
         stage.store.fail_next(call, away());
         if stage.deliver(&message).await != sqs::Outcome::Done {
@@ -557,6 +579,7 @@ async fn row_12_a_table_that_is_away_costs_nothing_but_time() {
             stage.advance_ms(2 * MINUTE_MS);
             assert_eq!(stage.deliver(&message).await, sqs::Outcome::Done, "{call}");
         }
+        stage.run_queue().await;
         assert_eq!(stage.statuses().await, [Sent], "{call}");
         assert_eq!(stage.sent(), ["a"], "{call}");
     }
@@ -854,6 +877,21 @@ async fn row_19_what_cannot_be_sent_in_time_is_left_for_another_run() {
     assert_eq!(stage.sender.deliver(&message, deadline).await, sqs::Outcome::Done);
     assert_eq!(stage.sent().len(), 0);
     stage.run_queue().await;
+    assert_eq!(stage.statuses().await, [Sent, Sent]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_of_which_nobody_was_tried_stays_the_one_that_it_is() {
+    let stage = Stage::new().await;
+    let message = stage.accept(&["a", "b"]).await;
+    // More often than a tree of generations can grow.
+    for _ in 0..40 {
+        let deadline = stage.clock.now().plus_ms(RESERVE_MS - 1);
+        assert_eq!(stage.sender.deliver(&message, deadline).await, sqs::Outcome::Done);
+    }
+    assert_eq!((stage.sent().len(), stage.store.calls("finish")), (0, 0));
+    assert_eq!(stage.statuses().await, [DeliveryStatus::Queued; 2]);
+    stage.deliver(&message).await;
     assert_eq!(stage.statuses().await, [Sent, Sent]);
 }
 

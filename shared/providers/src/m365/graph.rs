@@ -102,8 +102,9 @@ impl Graph {
             status if status.is_success() => {
                 Err(Failure { kind: FailureKind::Unknown, ..classify::graph(status, after_ms, &body) })
             }
-            // Something on the way gave up waiting: Graph may have gone on.
-            StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+            // Something on the way gave up waiting, or Graph broke off: it may be there, or come to be. What is tried
+            // again in seconds might not see it yet, and people would get it twice.
+            status if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE => {
                 Err(Failure { kind: FailureKind::Unknown, ..classify::graph(status, after_ms, &body) })
             }
             status => Err(classify::creation(status, after_ms, &body)),

@@ -2,7 +2,7 @@
 //!
 //! "Custom metadata FAQ" and "Messages API", Outbound message search: messages are listed from the moment that Postmark has
 //! queued them, and can be searched by one field of their metadata. Nothing is promised about how soon the search
-//! sees one. The hub asks seconds after an attempt at the earliest, so a message that is not found is looked for once
+//! sees one. The hub asks half a minute after an attempt at the earliest; a message that is not found is looked for once
 //! more after a pause, and only then said to be none.
 
 use super::Postmark;

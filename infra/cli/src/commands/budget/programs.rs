@@ -22,8 +22,10 @@ const OTHERS: &[&str] = &[
     "send-m365",
     "send-teams",
     "sign-in",
+    "suppressions",
     "sweep",
     "tenants",
+    "track",
     "track-m365",
     "track-ses",
 ];

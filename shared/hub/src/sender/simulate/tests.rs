@@ -271,3 +271,36 @@ async fn secrets_that_cannot_be_opened_for_the_moment_are_no_attempt() {
     assert_eq!(stage.totals().await.count(DeliveryStatus::Sent), 1);
     assert_eq!(stage.graph.record().simulations.len(), 1);
 }
+
+#[test]
+fn a_refusal_of_the_most_targets_is_one_event_that_the_bus_takes() {
+    let words = "\"\\\"é".repeat(75);
+    let cause =
+        domain::bundle::Cause::from(&told(&Failure::new(FailureKind::Permanent, "m365_simulation_refused", &words)));
+    assert!(cause.detail.len() > WORDS_MAX_BYTES / 2);
+    let members = 0..u16::try_from(domain::bundle::WHOLE_BUNDLE_MAX).unwrap();
+    let old = Bundle {
+        id: BundleId { request: RequestId::generate(), number: Some(0), generation: 0 },
+        campaign: spring(),
+        channel: Channel::M365,
+        integration: domain::ids::IntegrationId::generate(),
+        state: BundleState::Sending,
+        members: members.clone().collect(),
+        results: Vec::new(),
+        attempts: 0,
+        fence: 1,
+        lease_until: Timestamp(0),
+        due: START,
+        created_at: START,
+        finished_at: None,
+        resends: 0,
+        sandbox: false,
+        pinned: false,
+        uncertain: false,
+    };
+    let results = members.map(|_| MemberResult::Unknown(cause.clone())).collect();
+    let new = Bundle { state: BundleState::Done, results, ..old.clone() };
+    let events = domain::event::of_bundle(acme().tenant(), Some(&old), &new);
+    let bytes = events[0].detail.to_string().len();
+    assert!(events.len() == 1 && bytes < 250 << 10, "{bytes}");
+}
