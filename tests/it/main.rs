@@ -26,6 +26,7 @@ mod chooses_how_it_sends;
 mod erases_a_tenant;
 mod is_kept_from_others;
 mod is_warned_of_trouble;
+mod limits_keys;
 mod manages_keys;
 mod posts_to_teams;
 mod re_encrypts;

@@ -2,6 +2,8 @@
 
 use crate::{
     credential::Credential,
+    failures::Failures,
+    limits::{Limited, Limiter},
     proof::{Proof, prove},
     users::{Known, Users},
     verified::Verified,
@@ -9,7 +11,8 @@ use crate::{
 use api::problem::ProblemKind;
 use domain::{
     ids::TenantId,
-    key::{ApiKey, KeyRecord},
+    key::{ApiKey, KeyRecord, KeyRefusal},
+    quota::Tiers,
     secret::Secret,
     time::{Clock, Timestamp},
 };
@@ -20,12 +23,21 @@ use runtime::{
     secrets::{Rotating, SecretSource, SecretUnavailable},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, sync::Arc};
-use store::{Access, SignIns, StoreError};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use store::{Access, KeyUses, SignIns, StoreError};
 use subtle::ConstantTimeEq;
 
-/// The routes on which the operator may act for a tenant: to give it its first key, and to see which it has.
-const FOR_A_TENANT: [&str; 2] = ["GET /v1/keys", "POST /v1/keys"];
+/// The routes on which the operator may act for a tenant: to give it its first key, and to help with those it has.
+const FOR_A_TENANT: [&str; 8] = [
+    "GET /v1/keys",
+    "POST /v1/keys",
+    "GET /v1/keys/{id}",
+    "PATCH /v1/keys/{id}",
+    "DELETE /v1/keys/{id}",
+    "POST /v1/keys/{id}/regenerate",
+    "POST /v1/keys/{id}/suspend",
+    "POST /v1/keys/{id}/activate",
+];
 /// The header in which the operator names that tenant.
 const TENANT_HEADER: &str = "x-trunkline-tenant";
 
@@ -44,11 +56,25 @@ pub(crate) struct Question {
 #[serde(rename_all = "camelCase")]
 struct RequestContext {
     request_id: String,
+    #[serde(default)]
+    http: Http,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Http {
+    /// From where the request came to the gateway; a header could say anything.
+    #[serde(default)]
+    source_ip: String,
 }
 
 impl Question {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    fn source(&self) -> Option<IpAddr> {
+        self.request_context.http.source_ip.parse().ok()
     }
 }
 
@@ -87,19 +113,30 @@ pub(crate) struct Authorizer<S, P> {
     pub(crate) store: Lazy<S>,
     pub(crate) pepper: Rotating<P>,
     pub(crate) operator: Rotating<P>,
-    pub(crate) verified: Verified<KeyRecord>,
+    pub(crate) verified: Verified<Holder>,
     pub(crate) users: Users,
+    pub(crate) tiers: Tiers,
+    pub(crate) limiter: Limiter,
+    pub(crate) failures: Failures,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) log: Log,
 }
 
-impl<S: Access + SignIns, P: SecretSource> Authorizer<S, P> {
+/// A key that was verified.
+#[derive(Clone)]
+pub(crate) struct Holder {
+    record: KeyRecord,
+    /// Until when its secret works, if that has a successor.
+    until: Option<Timestamp>,
+}
+
+impl<S: Access + SignIns + KeyUses, P: SecretSource> Authorizer<S, P> {
     /// Who asks? Whoever cannot be verified is nobody.
     pub(crate) async fn answer(&self, question: &Question) -> Answer {
         self.log.correlation(&question.request_context.request_id);
         let who = match question.header("authorization").and_then(Credential::parse) {
             None => Ok(None),
-            Some(Credential::Key(key)) => self.key_holder(&key).await,
+            Some(Credential::Key(key)) => self.key_holder(&key, question.source()).await,
             Some(Credential::Token(token)) => self.user(&token).await,
             Some(Credential::Operator(secret)) => self.operator(&secret, question).await,
         };
@@ -111,33 +148,62 @@ impl<S: Access + SignIns, P: SecretSource> Authorizer<S, P> {
         .into()
     }
 
-    async fn key_holder(&self, key: &ApiKey) -> Result<Option<Context>, Unavailable> {
+    async fn key_holder(&self, key: &ApiKey, source: Option<IpAddr>) -> Result<Option<Context>, Unavailable> {
         let now = self.clock.now();
-        if let Some(record) = self.verified.get(key.whole().expose(), now) {
-            return Ok(Some(self.permit(&record, now)));
+        if let Some(holder) = self.verified.get(key.whole().expose(), now) {
+            return Ok(Some(self.permit(&holder, source, now).await));
         }
         let Some(record) = self.store.key_by_prefix(key.prefix()).await? else { return Ok(None) };
-        match prove(key, &record, &self.pepper).await {
-            Proof::Wrong => return Ok(None),
-            Proof::Right(None) => {}
+        let until = match prove(key, &record, &self.pepper).await {
+            Proof::Wrong => {
+                self.failed(&record, source, now).await;
+                return Ok(None);
+            }
+            Proof::Before(until) => Some(until),
+            Proof::Right(None) => None,
             Proof::Right(Some(mac)) => {
                 // Only the next cold start would gain by it: this request goes on either way.
-                if let Err(error) = self.store.remember_mac(key.prefix(), &mac).await {
+                if let Err(error) = self.store.remember_mac(key.prefix(), &record.bcrypt, &mac).await {
                     tracing::warn!(%error, "the keyed hash was not remembered");
                 }
+                None
             }
-        }
-        let context = self.permit(&record, now);
-        self.verified.insert(key.whole().expose(), record, now);
+        };
+        let holder = Holder { record, until };
+        let context = self.permit(&holder, source, now).await;
+        self.verified.insert(key.whole().expose(), holder, now);
         Ok(Some(context))
     }
 
-    /// The key was verified; does it work?
-    fn permit(&self, record: &KeyRecord, now: Timestamp) -> Context {
+    /// The key was verified; does it work, from there, and now?
+    async fn permit(&self, Holder { record, until }: &Holder, source: Option<IpAddr>, now: Timestamp) -> Context {
         self.log.tenant(&record.tenant);
-        match record.check(now) {
-            Ok(()) => Context::key(record),
-            Err(refusal) => Context::denied(refusal),
+        if let Err(refusal) = record.check(now) {
+            return Context::denied(refusal);
+        }
+        if until.is_some_and(|until| until <= now) {
+            return Context::denied(KeyRefusal::Revoked);
+        }
+        if !record.allow.permits(source) {
+            return Context::refused(ProblemKind::AddressNotAllowed);
+        }
+        let quota = self.tiers.of(record.tier);
+        let limited = Limited { name: &record.prefix, tenant: &record.tenant, quota };
+        let verdict = self.limiter.admit(&*self.store, limited, now).await;
+        let context = match verdict.retry_after_s {
+            None => Context::key(record),
+            Some(_) => Context::refused(ProblemKind::RateLimited),
+        };
+        context.limited(quota.policy(), verdict.limit, verdict.retry_after_s)
+    }
+
+    /// A wrong secret was presented. Whoever may not use the key anyway cannot have it suspended.
+    async fn failed(&self, record: &KeyRecord, source: Option<IpAddr>, now: Timestamp) {
+        if !record.allow.permits(source) {
+            return;
+        }
+        if let Err(error) = self.failures.note(&*self.store, record, now).await {
+            tracing::warn!(%error, key = %record.id, "wrong secrets were not counted");
         }
     }
 
@@ -177,11 +243,14 @@ mod tests {
     use super::*;
     use crate::verified::TRUST_MS;
     use domain::{
+        allow_list::AllowList,
         audit::AuditEntry,
         channel::Provider,
         ids::KeyId,
         integration::Integration,
+        key::{PreviousSecret, SuspensionCause},
         principal::{Grant, Principal},
+        quota::Tier,
         tenant::{Tenant, TenantScope},
         time::ManualClock,
     };
@@ -190,7 +259,7 @@ mod tests {
     use providers::Endpoints;
     use runtime::testing::{MemorySecret, START};
     use serde_json::{Value, json};
-    use store::{Integrations, memory::MemoryStore};
+    use store::{Audit, Integrations, memory::MemoryStore};
 
     const OPERATOR: &str = "the-operator-secret";
 
@@ -227,6 +296,9 @@ mod tests {
             operator: Rotating::new(operator, clock.clone()),
             verified: Verified::new().unwrap(),
             users: Users::new(Arc::new(Guard::new(Egress::default())), &Endpoints::default()).unwrap(),
+            tiers: Tiers::default(),
+            limiter: Limiter::default(),
+            failures: Failures::default(),
             clock: clock.clone(),
             log: Log::in_memory("authorize"),
         }
@@ -254,6 +326,12 @@ mod tests {
                 created_at: START,
                 expires_at: Some(START.plus_ms(3_600_000)),
                 revoked_at: None,
+                tier: Tier::Basic,
+                allow: AllowList::default(),
+                previous: None,
+                suspended: None,
+                reminded: None,
+                rev: 1,
             };
             store.create_key(&acme(), &record, &audit()).await.unwrap();
             Self { authorizer: authorizer(Lazy::ready(store), &clock, pepper, operator), clock, key }
@@ -272,9 +350,43 @@ mod tests {
             if let Some(tenant) = tenant {
                 headers["x-trunkline-tenant"] = tenant.into();
             }
-            let question = json!({ "routeKey": route, "headers": headers, "requestContext": { "requestId": "r" } });
+            let mut answer = self.ask_from(route, &headers, "192.0.2.1").await;
+            if let Some(context) = answer.get_mut("context").and_then(Value::as_object_mut) {
+                context.retain(|field, _| !field.starts_with("rate_"));
+            }
+            answer
+        }
+
+        async fn ask_from(&self, route: &str, headers: &Value, source: &str) -> Value {
+            let context = json!({ "requestId": "r", "http": { "sourceIp": source } });
+            let question = json!({ "routeKey": route, "headers": headers, "requestContext": context });
             let answer = self.authorizer.answer(&serde_json::from_value(question).unwrap()).await;
             serde_json::to_value(answer).unwrap()
+        }
+
+        /// What a key is answered with from an address: its denial, or none.
+        async fn from_address(&self, authorization: &str, source: &str) -> Value {
+            let headers = json!({ "Authorization": authorization, "X-Forwarded-For": "10.0.0.1" });
+            self.ask_from("GET /v1/campaigns", &headers, source).await["context"]["denied"].clone()
+        }
+
+        async fn record(&self) -> KeyRecord {
+            self.authorizer.store.key_by_prefix(self.key.prefix()).await.unwrap().unwrap()
+        }
+
+        /// Changes the key as `functions/keys` does, and lets what is known of it be over.
+        async fn change(&self, change: impl FnOnce(&mut KeyRecord)) {
+            let mut record = self.record().await;
+            change(&mut record);
+            record.rev += 1;
+            self.authorizer.store.save_key(&acme(), &record, Some(&audit())).await.unwrap();
+            self.clock.advance_ms(TRUST_MS);
+        }
+
+        /// A well-formed key with the right prefix and a wrong secret.
+        fn forged(&self) -> String {
+            let forged = ApiKey::with_prefix(self.key.prefix(), &[9; 128]).unwrap();
+            format!("Bearer {}", forged.whole().expose())
         }
 
         async fn revoke(&self) {
@@ -399,7 +511,9 @@ mod tests {
         assert_eq!(fixture.ask(&bearer).await, plain);
         assert_eq!(fixture.ask_on("POST /v1/keys", &bearer, Some("acme")).await, for_acme);
         assert_eq!(fixture.ask_on("GET /v1/keys", &bearer, Some("acme")).await, for_acme);
-        for route in ["DELETE /v1/keys/{id}", "POST /v1/campaigns/{id}/deliveries", "GET /v1/integrations"] {
+        let help = fixture.ask_on("POST /v1/keys/{id}/activate", &bearer, Some("acme")).await;
+        assert_eq!(help, for_acme);
+        for route in ["POST /v1/campaigns/{id}/deliveries", "GET /v1/integrations"] {
             assert_eq!(fixture.ask_on(route, &bearer, Some("acme")).await, nobody(), "{route}");
         }
         assert_eq!(fixture.ask_on("POST /v1/keys", &bearer, Some("A#B")).await, nobody());
@@ -418,6 +532,124 @@ mod tests {
         for good in ["old", "new"] {
             assert_eq!(fixture.ask(&format!("Bearer tk_ops_{good}")).await["isAuthorized"], true);
         }
+    }
+
+    #[tokio::test]
+    async fn answers_tell_of_limits_and_too_many_requests_are_refused() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let fixture = Fixture::new(&pepper, &operator).await;
+        let headers = json!({ "Authorization": fixture.bearer() });
+        let ask = async || fixture.ask_from("GET /v1/campaigns", &headers, "192.0.2.1").await["context"].clone();
+        let first = ask().await;
+        assert_eq!(first["rate_policy"], "\"minute\";q=60;w=60, \"hour\";q=1000;w=3600, \"burst\";q=10;w=10");
+        assert_eq!(first["rate_limit"], "\"minute\";r=59;t=60, \"hour\";r=999;t=3600");
+        for _ in 1..10 {
+            assert_eq!(ask().await["tenant"], "acme");
+        }
+        let refused = ask().await;
+        assert_eq!((&refused["denied"], &refused["retry_after"]), (&json!("rate_limited"), &json!("1")));
+        assert!(refused["tenant"].is_null() && refused["rate_policy"].is_string());
+        fixture.clock.advance_ms(1_000);
+        assert_eq!(ask().await["tenant"], "acme");
+        assert_eq!(fixture.authorizer.store.calls("key_by_prefix"), 1);
+    }
+
+    #[tokio::test]
+    async fn a_key_is_used_from_its_networks_only_and_a_header_says_nothing_of_that() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let fixture = Fixture::new(&pepper, &operator).await;
+        let allow = AllowList::new(vec!["10.0.0.0/8".parse().unwrap()]).unwrap();
+        fixture.change(|key| key.allow = allow).await;
+        let bearer = fixture.bearer();
+        for inside in ["10.1.2.3", "::ffff:10.1.2.3"] {
+            assert_eq!(fixture.from_address(&bearer, inside).await, Value::Null, "{inside}");
+        }
+        let calls = fixture.authorizer.store.all_calls();
+        for outside in ["192.0.2.1", "2001:db8::1", ""] {
+            assert_eq!(fixture.from_address(&bearer, outside).await, "address_not_allowed", "{outside}");
+        }
+        assert_eq!(fixture.authorizer.store.all_calls(), calls, "it counts as nothing");
+    }
+
+    #[tokio::test]
+    async fn wrong_secrets_suspend_a_key_with_a_write_for_five_and_the_tenant_is_told() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let fixture = Fixture::new(&pepper, &operator).await;
+        for _ in 0..9 {
+            assert_eq!(fixture.ask(&fixture.forged()).await, nobody());
+        }
+        assert_eq!(fixture.authorizer.store.calls("save_key_use"), 1);
+        assert_eq!(fixture.record().await.suspended, None);
+        assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
+        fixture.ask(&fixture.forged()).await;
+        let suspension = fixture.record().await.suspended.unwrap();
+        assert_eq!((suspension.at, suspension.cause), (START, SuspensionCause::Failures));
+        let records = fixture.authorizer.store.audit(&acme(), None, 10).await.unwrap().items;
+        let last = records.last().unwrap();
+        assert_eq!((last.action.as_str(), last.principal.as_str()), ("key.suspended", "system"));
+        fixture.clock.advance_ms(TRUST_MS);
+        assert_eq!(fixture.ask(&fixture.bearer()).await, denied("key_suspended"));
+        let calls = fixture.authorizer.store.calls("save_key_use");
+        for _ in 0..20 {
+            assert_eq!(fixture.ask(&fixture.forged()).await, nobody());
+        }
+        assert_eq!(fixture.authorizer.store.calls("save_key_use"), calls, "what is suspended counts no more");
+    }
+
+    #[tokio::test]
+    async fn few_wrong_secrets_and_those_from_outside_suspend_nothing() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let fixture = Fixture::new(&pepper, &operator).await;
+        for _ in 0..4 {
+            for _ in 0..9 {
+                fixture.ask(&fixture.forged()).await;
+            }
+            fixture.clock.advance_ms(domain::quota::FAILURES_WITHIN_MS);
+        }
+        assert_eq!(fixture.record().await.suspended, None, "nine within ten minutes are not too many");
+        let allow = AllowList::new(vec!["10.0.0.0/8".parse().unwrap()]).unwrap();
+        fixture.change(|key| key.allow = allow).await;
+        for _ in 0..30 {
+            fixture.from_address(&fixture.forged(), "192.0.2.1").await;
+        }
+        assert_eq!(fixture.record().await.suspended, None);
+        for _ in 0..10 {
+            fixture.from_address(&fixture.forged(), "10.0.0.9").await;
+        }
+        assert!(fixture.record().await.suspended.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_replaced_secret_works_for_its_grace_and_is_never_taken_for_an_attack() {
+        let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
+        let fixture = Fixture::new(&pepper, &operator).await;
+        fixture.ask(&fixture.bearer()).await;
+        let new = ApiKey::with_prefix(fixture.key.prefix(), &[5; 128]).unwrap();
+        let bearer = format!("Bearer {}", new.whole().expose());
+        let hash = bcrypt::hash(new.whole().expose(), 4).unwrap();
+        let grace = START.plus_ms(1_800_000);
+        fixture
+            .change(|key| {
+                let bcrypt = std::mem::replace(&mut key.bcrypt, hash);
+                key.previous = Some(PreviousSecret { bcrypt, mac: key.mac.take(), until: grace });
+            })
+            .await;
+        assert_eq!(fixture.ask(&bearer).await, holder());
+        assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
+        fixture.clock.advance_ms(grace.since_ms(fixture.clock.now()) - 1);
+        assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
+        fixture.clock.advance_ms(1);
+        for _ in 0..30 {
+            assert_eq!(
+                fixture.ask(&fixture.bearer()).await,
+                denied("key_revoked"),
+                "known, and over to the millisecond"
+            );
+            fixture.clock.advance_ms(TRUST_MS / 10);
+        }
+        assert_eq!(fixture.ask(&bearer).await, holder());
+        assert_eq!(fixture.record().await.suspended, None);
+        assert_eq!(fixture.ask(&fixture.forged()).await, nobody());
     }
 
     #[tokio::test]

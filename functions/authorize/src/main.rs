@@ -1,12 +1,14 @@
 //! Says who calls: API key, sign-in token or operator credential in, tenant and permissions out.
 
 mod credential;
+mod failures;
 mod handler;
+mod limits;
 mod proof;
 mod users;
 mod verified;
 
-use domain::time::Clock;
+use domain::{quota::Tiers, time::Clock};
 use guard::{Egress, Guard, Timeouts};
 use providers::Endpoints;
 use runtime::{
@@ -27,6 +29,7 @@ async fn main() -> Result<(), runtime::Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let guard = Guard::with_timeouts(Egress::parse(&env::optional("EGRESS_ALLOW").unwrap_or_default())?, KEYS_WITHIN);
     let users = users::Users::new(Arc::new(guard), &Endpoints::from_vars(env::optional))?;
+    let tiers = Tiers::parse(&env::optional("KEY_TIERS").unwrap_or_default())?;
     let secret = |arn| Rotating::new(AwsSecret::new(function.aws.clone(), arn), Arc::clone(&clock));
     let authorizer = handler::Authorizer {
         store: function.aws.lazy_store(),
@@ -34,6 +37,9 @@ async fn main() -> Result<(), runtime::Error> {
         operator: secret(operator),
         verified: verified::Verified::new()?,
         users,
+        tiers,
+        limiter: limits::Limiter::default(),
+        failures: failures::Failures::default(),
         clock,
         log: function.log.clone(),
     };

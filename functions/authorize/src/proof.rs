@@ -10,6 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
     key::{ApiKey, KeyMac, KeyRecord},
     secret::Secret,
+    time::Timestamp,
 };
 use ring::hmac;
 use runtime::secrets::{Rotating, SecretSource, SecretUnavailable, Version};
@@ -19,19 +20,42 @@ use runtime::secrets::{Rotating, SecretSource, SecretUnavailable, Version};
 pub(crate) enum Proof {
     /// It is another key.
     Wrong,
+    /// It is the key with the secret that it had before, which works until then.
+    Before(Timestamp),
     /// It is the key. There is a new keyed hash to be remembered where there was none, or one under an old pepper.
     Right(Option<KeyMac>),
 }
 
 /// Compares a key with its record: by the keyed hash where its pepper is still good, by bcrypt otherwise.
 pub(crate) async fn prove<P: SecretSource>(key: &ApiKey, record: &KeyRecord, pepper: &Rotating<P>) -> Proof {
-    match by_mac(key, record, pepper).await {
+    let proof = compare(key, Hashes { bcrypt: &record.bcrypt, mac: record.mac.as_ref() }, pepper).await;
+    match (&record.previous, proof) {
+        (Some(previous), Proof::Wrong) => {
+            let hashes = Hashes { bcrypt: &previous.bcrypt, mac: previous.mac.as_ref() };
+            match compare(key, hashes, pepper).await {
+                Proof::Wrong => Proof::Wrong,
+                Proof::Right(_) | Proof::Before(_) => Proof::Before(previous.until),
+            }
+        }
+        (_, proof) => proof,
+    }
+}
+
+/// What is kept of one secret.
+#[derive(Clone, Copy)]
+struct Hashes<'a> {
+    bcrypt: &'a str,
+    mac: Option<&'a KeyMac>,
+}
+
+async fn compare<P: SecretSource>(key: &ApiKey, hashes: Hashes<'_>, pepper: &Rotating<P>) -> Proof {
+    match by_mac(key, hashes, pepper).await {
         Ok(Some(proof)) => proof,
-        Ok(None) => by_bcrypt(key, record, pepper.get().await.ok().map(|peppers| peppers.current.clone())).await,
+        Ok(None) => by_bcrypt(key, hashes, pepper.get().await.ok().map(|peppers| peppers.current.clone())).await,
         Err(error) => {
             // Slow is better than closed: bcrypt needs no pepper.
             tracing::warn!(%error, "verifying without the pepper");
-            by_bcrypt(key, record, None).await
+            by_bcrypt(key, hashes, None).await
         }
     }
 }
@@ -39,10 +63,10 @@ pub(crate) async fn prove<P: SecretSource>(key: &ApiKey, record: &KeyRecord, pep
 /// `None` when there is no keyed hash that could be checked.
 async fn by_mac<P: SecretSource>(
     key: &ApiKey,
-    record: &KeyRecord,
+    hashes: Hashes<'_>,
     pepper: &Rotating<P>,
 ) -> Result<Option<Proof>, SecretUnavailable> {
-    let Some(mac) = &record.mac else { return Ok(None) };
+    let Some(mac) = hashes.mac else { return Ok(None) };
     let Some(made_with) = pepper.version(&mac.pepper).await? else { return Ok(None) };
     let Ok(expected) = STANDARD.decode(&mac.hash) else { return Ok(None) };
     if hmac::verify(&hashing(&made_with.value), key.whole().expose().as_bytes(), &expected).is_err() {
@@ -52,14 +76,14 @@ async fn by_mac<P: SecretSource>(
     Ok(Some(Proof::Right((made_with.id != current.id).then(|| keyed_hash(key, current)))))
 }
 
-async fn by_bcrypt(key: &ApiKey, record: &KeyRecord, pepper: Option<Version>) -> Proof {
-    let (whole, hash) = (key.whole().clone(), record.bcrypt.clone());
+async fn by_bcrypt(key: &ApiKey, hashes: Hashes<'_>, pepper: Option<Version>) -> Proof {
+    let (whole, hash) = (key.whole().clone(), hashes.bcrypt.to_owned());
     let compared = tokio::task::spawn_blocking(move || bcrypt::verify(whole.expose(), &hash)).await;
     match compared {
         Ok(Ok(true)) => Proof::Right(pepper.map(|pepper| keyed_hash(key, &pepper))),
         Ok(Ok(false)) => Proof::Wrong,
         Ok(Err(error)) => {
-            tracing::error!(%error, key = %record.id, "the stored hash of a key cannot be read");
+            tracing::error!(%error, key = key.prefix(), "the stored hash of a key cannot be read");
             Proof::Wrong
         }
         Err(error) => {

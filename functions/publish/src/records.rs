@@ -4,7 +4,7 @@
 //! unreadable, because an unreadable batch is retried until its records are lost.
 
 use domain::{
-    event::{Event, of_bundle, of_feedback, of_hook_event, of_integration, of_simulation},
+    event::{Event, of_bundle, of_feedback, of_hook_event, of_integration, of_key, of_simulation},
     time::Timestamp,
 };
 use serde::Deserialize;
@@ -74,6 +74,7 @@ pub(crate) fn read(record: Value, now: Timestamp) -> Result<Told, Unreadable> {
         Ok(Some(Committed::Feedback { scope, origin, reporter, new })) => {
             told(of_feedback(scope.tenant(), &origin, &reporter.integration, reporter.channel, &new))
         }
+        Ok(Some(Committed::Key { scope, id, old, new })) => told(of_key(scope.tenant(), &id, old.as_deref(), &new)),
         Ok(Some(Committed::Simulation { scope, old, new })) => {
             told(of_simulation(scope.tenant(), old.as_deref(), &new).into_iter().collect())
         }

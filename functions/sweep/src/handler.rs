@@ -33,6 +33,8 @@ pub(crate) struct Swept {
     pub(crate) abandoned: usize,
     /// Held bundles that were let go.
     pub(crate) released: usize,
+    /// API keys whose tenants are reminded that they expire.
+    pub(crate) reminded: usize,
     /// What could not be done this time.
     pub(crate) failed: usize,
 }
@@ -57,7 +59,8 @@ impl<S: Store, Q: Queues> Sweeper<S, Q> {
         while self.clock.now() < until {
             let released = self.releases(until, &mut seen, &mut swept).await;
             let queued = self.due(&mut seen, &mut swept).await;
-            if !released && !queued {
+            let reminded = self.reminders(&mut seen, &mut swept).await;
+            if !released && !queued && !reminded {
                 break;
             }
         }
@@ -74,10 +77,10 @@ mod tests {
     use store::StoreError;
 
     #[tokio::test]
-    async fn a_sweep_with_nothing_to_do_is_two_looks() {
+    async fn a_sweep_with_nothing_to_do_is_three_looks() {
         let stage = Stage::new();
         assert_eq!(stage.sweep().await, Swept::default());
-        assert_eq!(stage.store.all_calls(), [("due", 1), ("releases_due", 1)].into());
+        assert_eq!(stage.store.all_calls(), [("due", 1), ("keys_due", 1), ("releases_due", 1)].into());
     }
 
     #[tokio::test]

@@ -1,8 +1,10 @@
-//! Repairs, each minute: what should be queued and is not, and what was held and may go.
+//! Repairs, each minute: what should be queued and is not, and what was held and may go. Also marks who is to be reminded
+//! that an API key expires.
 
 mod due;
 mod handler;
 mod releases;
+mod reminders;
 #[cfg(test)]
 mod stage;
 

@@ -2,16 +2,19 @@
 
 use crate::handler::{Sweeper, Swept};
 use domain::{
+    allow_list::AllowList,
     audit::AuditEntry,
     bundle::{Bundle, BundleId, BundleState, Envelope, Payload, Recipient},
     campaign::CampaignState,
     channel::{Channel, Provider},
-    ids::{CampaignId, IntegrationId, RequestId},
+    ids::{CampaignId, IntegrationId, KeyId, RequestId},
     integration::Integration,
+    key::KeyRecord,
     message::{Content, Message as Text},
     principal::Principal,
+    quota::Tier,
     tenant::TenantScope,
-    time::{Clock, HOUR_MS, ManualClock, Timestamp},
+    time::{Clock, DAY_MS, HOUR_MS, ManualClock, Timestamp},
 };
 use runtime::{
     lazy::Lazy,
@@ -19,7 +22,7 @@ use runtime::{
     testing::{START, integration},
 };
 use std::{collections::BTreeMap, sync::Arc};
-use store::{Bundles, Campaigns, Claimed, HeldFor, Integrations, Request, memory::MemoryStore};
+use store::{Access, Bundles, Campaigns, Claimed, HeldFor, Integrations, Request, memory::MemoryStore};
 
 pub(crate) struct Stage {
     pub(crate) store: Lazy<MemoryStore>,
@@ -163,6 +166,36 @@ impl Stage {
         for claimed in self.claimed().await {
             self.store.hold(&self.scope, &claimed.bundle, held_for).await.unwrap();
         }
+    }
+
+    /// A key that expires in so many days.
+    pub(crate) async fn key_for_days(&self, days: i64) -> KeyId {
+        let now = self.clock.now();
+        let mut key = KeyRecord {
+            id: KeyId::generate(),
+            prefix: "abcdefgh".into(),
+            tenant: self.scope.tenant().clone(),
+            name: "ci".into(),
+            grants: Vec::new(),
+            bcrypt: String::new(),
+            mac: None,
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+            tier: Tier::Basic,
+            allow: AllowList::default(),
+            previous: None,
+            suspended: None,
+            reminded: None,
+            rev: 1,
+        };
+        key.expire(Some(now.plus_ms(days * DAY_MS)), now);
+        self.store.create_key(&self.scope, &key, &self.audit()).await.unwrap();
+        key.id
+    }
+
+    pub(crate) async fn reminded(&self, key: &KeyId) -> Option<u16> {
+        self.store.key(&self.scope, key).await.unwrap().unwrap().reminded
     }
 
     fn audit(&self) -> AuditEntry {

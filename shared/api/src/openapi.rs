@@ -15,7 +15,7 @@ use crate::{
         HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, ProbePut, SecretsPut, SecretsView,
         SummaryView, TestAllView, TestView, UsageView,
     },
-    keys::{KeyCreate, KeyCreated, KeyView},
+    keys::{KeyCreate, KeyCreated, KeyPatch, KeyRegenerate, KeyView},
     page::List,
     preflight::{PreflightAnswer, PreflightRequest},
     problem::Problem,
@@ -95,6 +95,8 @@ fn schemas() -> Map<String, Value> {
     all.add::<List<SuppressionView>>("SuppressionList");
     all.add::<KeyCreate>("KeyCreate");
     all.add::<KeyCreated>("KeyCreated");
+    all.add::<KeyPatch>("KeyPatch");
+    all.add::<KeyRegenerate>("KeyRegenerate");
     all.add::<KeyView>("KeyView");
     all.add::<List<KeyView>>("KeyList");
     all.add::<TenantCreate>("TenantCreate");

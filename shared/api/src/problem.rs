@@ -64,12 +64,16 @@ problem_kinds! {
     KeyRevoked = 401, "key_revoked", "The API key was revoked";
     /// The API key's time is over.
     KeyExpired = 401, "key_expired", "The API key has expired";
+    /// The API key is suspended.
+    KeySuspended = 401, "key_suspended", "The API key is suspended";
     /// A provider's report is not proven to be its own; `detail` begins with the cause.
     WebhookRefused = 401, "webhook_refused", "The report is not proven";
     /// The sign-in token's time is over.
     TokenExpired = 401, "token_expired", "The sign-in token has expired";
     /// The user is known and has no role here.
     NoRole = 403, "no_role", "The user has no role";
+    /// The API key may not be used from there.
+    AddressNotAllowed = 403, "address_not_allowed", "The API key may not be used from this address";
     /// The credential is good, but not for this.
     Forbidden = 403, "forbidden", "The credential does not permit this";
     /// There is no such thing, or it belongs to another tenant: the two look the same from outside.

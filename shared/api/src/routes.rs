@@ -149,6 +149,10 @@ routes! {
         GET "/v1/keys" scope(KeysRead), "List the API keys.", None => 200 Some("KeyList"), &[];
         POST "/v1/keys" scope(KeysWrite), "Create an API key; its secret is shown once.", Some("KeyCreate") => 201 Some("KeyCreated"), &[];
         GET "/v1/keys/{id}" scope(KeysRead), "Read one API key.", None => 200 Some("KeyView"), &[];
+        PATCH "/v1/keys/{id}" scope(KeysWrite), "Change an API key; it is heeded within 60 seconds.", Some("KeyPatch") => 200 Some("KeyView"), &[];
+        POST "/v1/keys/{id}/regenerate" scope(KeysWrite), "Give an API key a new secret, shown once; the old one may go on working for up to 24 hours.", Some("KeyRegenerate") => 200 Some("KeyCreated"), &[];
+        POST "/v1/keys/{id}/suspend" scope(KeysWrite), "Suspend an API key; it stops working within 60 seconds.", None => 200 Some("KeyView"), &[];
+        POST "/v1/keys/{id}/activate" scope(KeysWrite), "Let a suspended API key work again.", None => 200 Some("KeyView"), &[];
         DELETE "/v1/keys/{id}" scope(KeysWrite), "Revoke an API key; it stops working within 60 seconds.", None => 204 None, &[];
     }
     "tenants" {

@@ -5,9 +5,11 @@ use crate::{
     channel::Channel,
     feedback::{Feedback, FeedbackKind},
     hook::HookEvent,
-    ids::{IntegrationId, TenantId},
+    ids::{IntegrationId, KeyId, TenantId},
     integration::Integration,
+    key::KeyNotice,
     simulation::Simulation,
+    time::Timestamp,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -218,6 +220,32 @@ pub fn of_integration(tenant: &TenantId, old: Option<&Integration>, new: &Integr
     events
 }
 
+/// `api_key.expiring` when a reminder was marked as given, `api_key.suspended` when a key was suspended, by whomever.
+#[must_use]
+pub fn of_key(tenant: &TenantId, id: &KeyId, old: Option<&KeyNotice>, new: &KeyNotice) -> Vec<Event> {
+    let Some(old) = old else { return Vec::new() };
+    let event = |name: &'static str, rest: String, extra: (&str, Value)| {
+        let mut detail = json!({"key_id": id, "prefix": new.prefix, "name": new.name});
+        detail[extra.0] = extra.1;
+        detail["expires_at"] = new.expires_at.map(Timestamp::to_rfc3339).into();
+        Event { name, id: format!("{id}:{rest}"), tenant_id: tenant.clone(), detail }
+    };
+    let mut events = Vec::new();
+    if let (Some(end), Some(days)) = (new.expires_at, new.reminded)
+        && old.expires_at == new.expires_at
+        && old.reminded != new.reminded
+    {
+        events.push(event("api_key.expiring", format!("expiring:{}:{days}", end.0), ("days", days.into())));
+    }
+    if let Some(suspension) = new.suspended
+        && old.suspended.is_none()
+    {
+        let cause = suspension.cause.as_str();
+        events.push(event("api_key.suspended", format!("suspended:{}", suspension.at.0), ("cause", cause.into())));
+    }
+    events
+}
+
 /// The largest detail that is put on the bus, in bytes: it takes 256 KB, names included.
 const DETAIL_MAX_BYTES: usize = 240 << 10;
 
@@ -325,6 +353,43 @@ mod tests {
         for kind in FeedbackKind::ALL {
             assert_eq!(feedback_name(kind), format!("delivery.{kind}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod key_tests {
+    use super::*;
+    use crate::key::{Suspension, SuspensionCause};
+
+    #[test]
+    fn a_reminder_and_a_suspension_are_told_once() {
+        let id: KeyId = "key_01JD0000000000000000000000".parse().unwrap();
+        let told = |old: Option<&KeyNotice>, new: &KeyNotice| {
+            let events = of_key(&"acme".parse().unwrap(), &id, old, new);
+            events.into_iter().map(|event| (event.name, event.id, event.detail)).collect::<Vec<_>>()
+        };
+        let notice = KeyNotice {
+            prefix: "abcdefgh".into(),
+            name: "ci".into(),
+            expires_at: Some(Timestamp(1_763_640_000_000)),
+            reminded: Some(30),
+            suspended: None,
+        };
+        assert_eq!(told(None, &notice), [], "what was over when it was made is no reminder");
+        let reminded = KeyNotice { reminded: Some(7), ..notice.clone() };
+        let detail = json!({
+            "key_id": id, "prefix": "abcdefgh", "name": "ci", "days": 7, "expires_at": "2025-11-20T12:00:00.000Z",
+        });
+        let expected = ("api_key.expiring", format!("{id}:expiring:1763640000000:7"), detail);
+        assert_eq!(told(Some(&notice), &reminded), [expected]);
+        let postponed = KeyNotice { expires_at: Some(Timestamp(1_800_000_000_000)), reminded: None, ..notice.clone() };
+        assert_eq!(told(Some(&notice), &postponed), []);
+        assert_eq!(told(Some(&postponed), &notice), [], "another expiry is no reminder");
+        let suspended = Some(Suspension { at: Timestamp(5), cause: SuspensionCause::Failures });
+        let suspended = KeyNotice { suspended, ..notice.clone() };
+        let events = told(Some(&notice), &suspended);
+        assert_eq!((events[0].0, events[0].2["cause"].as_str()), ("api_key.suspended", Some("failures")));
+        assert_eq!(told(Some(&suspended), &suspended), []);
     }
 }
 

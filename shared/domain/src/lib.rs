@@ -4,6 +4,7 @@
 //!
 //! Read [`bundle`] first: the way a delivery travels is its state machine.
 
+pub mod allow_list;
 pub mod audit;
 pub mod breaker;
 pub mod bundle;
@@ -21,6 +22,7 @@ pub mod key;
 pub mod message;
 pub mod preflight;
 pub mod principal;
+pub mod quota;
 pub mod rate;
 pub mod retry;
 pub mod secret;

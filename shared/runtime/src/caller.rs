@@ -7,7 +7,7 @@ use crate::http::Failed;
 use api::problem::{Problem, ProblemKind};
 use axum::{
     extract::FromRequestParts,
-    http::{Extensions, request::Parts},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, header, request::Parts},
 };
 use domain::{
     ids::{SubjectId, TenantId},
@@ -18,6 +18,9 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
+
+const RATE_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// What stands before the id of a user, which no key's id begins with.
 const USER: &str = "user:";
@@ -37,9 +40,18 @@ pub struct Context {
     /// `1` where the operator calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
-    /// The code of the problem to answer with, and nothing else beside it.
+    /// The code of the problem to answer with, and no caller beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied: Option<String>,
+    /// The header `RateLimit-Policy` of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_policy: Option<String>,
+    /// The header `RateLimit` of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<String>,
+    /// The header `Retry-After` of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<String>,
 }
 
 impl Context {
@@ -84,6 +96,7 @@ impl Context {
         Self::refused(match refusal {
             KeyRefusal::Revoked => ProblemKind::KeyRevoked,
             KeyRefusal::Expired => ProblemKind::KeyExpired,
+            KeyRefusal::Suspended => ProblemKind::KeySuspended,
         })
     }
 
@@ -95,6 +108,23 @@ impl Context {
     pub fn refused(kind: ProblemKind) -> Self {
         Self { denied: Some(kind.code().into()), ..Self::default() }
     }
+
+    /// With what the caller is told of its limits.
+    #[must_use]
+    pub fn limited(self, policy: String, limit: String, retry_after_s: Option<u32>) -> Self {
+        let retry_after = retry_after_s.map(|seconds| seconds.to_string());
+        Self { rate_policy: Some(policy), rate_limit: Some(limit), retry_after, ..self }
+    }
+}
+
+/// The headers that tell a caller of its limits, as the authorizer made them.
+pub(crate) fn rate_headers(fields: &HashMap<String, Value>) -> HeaderMap {
+    let named = [("rate_policy", RATE_POLICY), ("rate_limit", RATE_LIMIT), ("retry_after", header::RETRY_AFTER)];
+    let headers = named.into_iter().filter_map(|(field, name)| {
+        let value = fields.get(field).and_then(Value::as_str)?;
+        Some((name, HeaderValue::from_str(value).ok()?))
+    });
+    headers.collect()
 }
 
 /// Who calls, as far as it is known.
@@ -151,6 +181,18 @@ fn unauthenticated(kind: ProblemKind) -> Failed {
     let detail = match kind {
         ProblemKind::KeyRevoked => "This API key was revoked. Use another one.",
         ProblemKind::KeyExpired => "This API key has expired. Create a new one.",
+        ProblemKind::KeySuspended => {
+            "This API key is suspended. Whoever may manage keys can see why and activate it: `GET /v1/keys`, \
+             `POST /v1/keys/{id}/activate`."
+        }
+        ProblemKind::AddressNotAllowed => {
+            "This API key has a list of networks from which it may be used, and your address is in none of them. Call \
+             from there, or have the list changed: `PATCH /v1/keys/{id}`."
+        }
+        ProblemKind::RateLimited => {
+            "This API key made as many requests as its tier allows; `RateLimit` says which limit is reached. Wait for \
+             the seconds in `Retry-After`, or have the tier raised. Nothing was done."
+        }
         ProblemKind::TokenExpired => "This sign-in token has expired. Sign in again for a new one.",
         ProblemKind::NoRole => {
             "You are signed in, but none of your roles is one of this hub. Ask an administrator of your company to assign \
@@ -222,7 +264,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Operator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{ids::KeyId, time::Timestamp};
+    use domain::{allow_list::AllowList, ids::KeyId, quota::Tier, time::Timestamp};
 
     fn read(context: &Context) -> Identity {
         Identity::read(&serde_json::from_value(serde_json::to_value(context).unwrap()).unwrap())
@@ -240,6 +282,12 @@ mod tests {
             created_at: Timestamp(0),
             expires_at: None,
             revoked_at: None,
+            tier: Tier::Basic,
+            allow: AllowList::default(),
+            previous: None,
+            suspended: None,
+            reminded: None,
+            rev: 1,
         }
     }
 

@@ -590,8 +590,21 @@ pub trait Access: Send + Sync {
         audit: &AuditEntry,
     ) -> impl Future<Output = Result<bool>> + Send;
 
-    /// Remembers the keyed hash of a key that bcrypt has verified.
-    fn remember_mac(&self, prefix: &str, mac: &KeyMac) -> impl Future<Output = Result<()>> + Send;
+    /// Writes a key that was changed, with its audit record where a person or a rule decided it. `Conflict` unless the
+    /// stored revision is `key.rev - 1`. What others are told of it ([`domain::key::KeyNotice`]) and its entry in the
+    /// `due` index ([`KeyRecord::next_reminder`]) follow in the same transaction.
+    fn save_key(
+        &self,
+        scope: &TenantScope,
+        key: &KeyRecord,
+        audit: Option<&AuditEntry>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Keys of all tenants that are to be reminded of by `now`, at most `limit`, the longest overdue first.
+    fn keys_due(&self, now: Timestamp, limit: usize) -> impl Future<Output = Result<Vec<(TenantScope, KeyId)>>> + Send;
+
+    /// Remembers the keyed hash of a key that bcrypt has verified, if its secret is still the one with this bcrypt hash.
+    fn remember_mac(&self, prefix: &str, bcrypt: &str, mac: &KeyMac) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// The audit chain. Records are appended by the calls above, in the same transaction as the change they tell of.
@@ -632,6 +645,7 @@ pub trait Store:
     + crate::Erasure
     + crate::Feedbacks
     + crate::Hooks
+    + crate::KeyUses
     + crate::Simulations
     + crate::SignIns
     + crate::Suppressions
@@ -648,6 +662,7 @@ impl<
         + crate::Erasure
         + crate::Feedbacks
         + crate::Hooks
+        + crate::KeyUses
         + crate::Simulations
         + crate::SignIns
         + crate::Suppressions,

@@ -11,7 +11,7 @@ use api::{
     integrations::{
         HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, SecretsView, TestAllView, TestView, UsageView,
     },
-    keys::{KeyCreate, KeyCreated, KeyView},
+    keys::{KeyCreate, KeyCreated, KeyPatch, KeyRegenerate, KeyView},
     preflight::{PreflightAnswer, PreflightRequest},
     settings::{SettingsPatch, SettingsView},
     suppressions::{SuppressionCreate, SuppressionView},
@@ -79,6 +79,31 @@ impl Client {
     /// Lists the API keys.
     pub async fn keys(&self) -> Result<Vec<KeyView>, Error> {
         self.all("/keys", &[]).await
+    }
+
+    /// One API key with what it used.
+    pub async fn key(&self, id: &KeyId) -> Result<KeyView, Error> {
+        self.get(&format!("/keys/{id}")).await
+    }
+
+    /// Changes an API key.
+    pub async fn change_key(&self, id: &KeyId, patch: &KeyPatch) -> Result<KeyView, Error> {
+        self.read(self.request(Method::PATCH, &format!("/keys/{id}")).json(patch)).await
+    }
+
+    /// Gives an API key a new secret, which is in this answer and nowhere else.
+    pub async fn regenerate_key(&self, id: &KeyId, how: &KeyRegenerate) -> Result<KeyCreated, Error> {
+        self.post(&format!("/keys/{id}/regenerate"), how).await
+    }
+
+    /// Suspends an API key.
+    pub async fn suspend_key(&self, id: &KeyId) -> Result<KeyView, Error> {
+        self.read(self.request(Method::POST, &format!("/keys/{id}/suspend"))).await
+    }
+
+    /// Lets a suspended API key work again.
+    pub async fn activate_key(&self, id: &KeyId) -> Result<KeyView, Error> {
+        self.read(self.request(Method::POST, &format!("/keys/{id}/activate"))).await
     }
 
     /// Revokes an API key.

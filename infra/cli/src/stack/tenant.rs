@@ -3,7 +3,7 @@
 use super::Error;
 use crate::client::{self, Client};
 use api::{keys::KeyCreate, tenants::TenantCreate};
-use domain::{ids::TenantId, principal::Grant};
+use domain::{ids::TenantId, principal::Grant, quota::Tier};
 use reqwest::StatusCode;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,13 @@ pub(super) async fn create(api_url: &str, operator_key: &str, tenant: &str) -> R
     let everything = Grant::try_from("*".to_owned()).map_err(Error::Api)?;
     let operator = Client::new(api_url, operator_key).map_err(refused)?;
     operator.create_tenant(&TenantCreate { id: id.clone(), name: tenant.to_owned() }).await.map_err(refused)?;
-    let key = KeyCreate { name: "local stack".to_owned(), scopes: vec![everything], expires_at: None };
+    let key = KeyCreate {
+        name: "local stack".to_owned(),
+        scopes: vec![everything],
+        expires_at: None,
+        tier: Tier::Premium,
+        allow: Vec::new(),
+    };
     Ok(operator.acting_for(id).create_key(&key).await.map_err(refused)?.key)
 }
 

@@ -7,13 +7,16 @@ mod failed;
 pub use extract::{Json, MAX_BODY_BYTES, MaxBody, Path, Query};
 pub use failed::{Answer, Failed};
 
-use crate::{caller::Identity, function::Function};
+use crate::{
+    caller::{Identity, rate_headers},
+    function::Function,
+};
 use api::problem::{PROBLEM_JSON, Problem, ProblemKind};
 use axum::{
     Router,
     body::{Body, Bytes},
     extract::Request,
-    http::{Extensions, HeaderName, HeaderValue, Method, Response, header},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Response, header},
 };
 use futures::FutureExt;
 use lambda_http::{RequestExt, request::RequestContext, service_fn};
@@ -55,7 +58,7 @@ async fn invoke(function: &Function, app: &App, request: lambda_http::Request) -
         lambda_http::Body::Binary(bytes) => Body::from(bytes),
         _ => Body::empty(),
     });
-    if let Identity::Tenant(caller) = identity(&request) {
+    if let Identity::Tenant(caller) = authorized(&request).0 {
         function.log.tenant(caller.scope.tenant());
     }
     let what = format!("{} {}", request.method(), nobodys(request.uri().path()));
@@ -90,7 +93,7 @@ impl App {
 
     /// Answers one request.
     pub async fn answer(&self, mut request: Request, request_id: &str) -> Response<Bytes> {
-        let identity = identity(&request);
+        let (identity, rate) = authorized(&request);
         request.extensions_mut().insert(identity);
         let answered = AssertUnwindSafe(self.route(request)).catch_unwind().await;
         // The panic itself was logged by the hook of `log`.
@@ -102,6 +105,9 @@ impl App {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
             // Until here it was that of an empty body.
             response.headers_mut().remove(header::CONTENT_LENGTH);
+        }
+        for (name, value) in &rate {
+            response.headers_mut().insert(name, value.clone());
         }
         if let Ok(id) = HeaderValue::from_str(request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
@@ -126,13 +132,16 @@ fn render(problem: &Problem) -> Bytes {
     serde_json::to_vec(problem).unwrap_or_default().into()
 }
 
-fn identity(request: &Request) -> Identity {
-    match request.extensions().get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => {
-            context.authorizer.as_ref().map_or(Identity::Nobody, |authorizer| Identity::read(&authorizer.fields))
-        }
-        _ => Identity::Nobody,
-    }
+/// What the authorizer says of a request: who sends it, and what its answer tells of limits.
+fn authorized(request: &Request) -> (Identity, HeaderMap) {
+    let authorizer = match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.authorizer.as_ref(),
+        _ => None,
+    };
+    authorizer.map_or_else(
+        || (Identity::Nobody, HeaderMap::new()),
+        |authorizer| (Identity::read(&authorizer.fields), rate_headers(&authorizer.fields)),
+    )
 }
 
 /// From where a request came, as the gateway saw it.
@@ -276,6 +285,21 @@ mod tests {
             ])
         );
         assert_eq!(get_as(&Context::operator(None), "/operator").await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn answers_tell_of_limits_and_a_refusal_when_to_come_again() {
+        let limited = |context: Context, retry| context.limited("policy".into(), "limit".into(), retry);
+        let fine = get_as(&limited(key_of("acme", "keys:*"), None), "/keys/key_01JD0000000000000000000000").await;
+        let told = |answer: &Answered| {
+            ["ratelimit-policy", "ratelimit", "retry-after"].map(|name| answer.headers.get(name).cloned())
+        };
+        assert_eq!(told(&fine), [Some("policy".into()), Some("limit".into()), None]);
+        let refused = get_as(&limited(Context::refused(ProblemKind::RateLimited), Some(7)), "/keys/x").await;
+        assert_eq!((refused.status, &refused.body["code"]), (429, &json!("rate_limited")));
+        assert_eq!(told(&refused), [Some("policy".into()), Some("limit".into()), Some("7".into())]);
+        let unlimited = get_as(&key_of("acme", "keys:*"), "/keys/x").await;
+        assert_eq!(told(&unlimited), [None, None, None]);
     }
 
     #[tokio::test]

@@ -5,14 +5,14 @@ use super::{
     DynamoStore,
     attributes::{Item, get_text, item_of, number, record_of, text, value_of},
     audit::parse_cursor,
-    calls::{Query, Table, Transacted, Write, corrupt},
-    keys,
+    calls::{Query, Table, Transacted, Write, corrupt, pause},
+    keys::{self, Kind, Look, Named},
 };
 use crate::{Access, Page, Result, StoreError};
 use domain::{
     audit::AuditEntry,
     ids::{KeyId, TenantId},
-    key::{KeyMac, KeyRecord},
+    key::{KeyMac, KeyNotice, KeyRecord},
     tenant::{Tenant, TenantScope},
     time::Timestamp,
 };
@@ -20,6 +20,27 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 /// Keys looked up at a time.
 const AT_ONCE: usize = 8;
+
+/// How often a key is revoked anew while others change it.
+const ATTEMPTS: u32 = 5;
+
+/// What stands among the tenant's own of a key: where it is, what others are told, and when it is to be looked at.
+fn pointer(scope: &TenantScope, key: &KeyRecord) -> Result<Item> {
+    let name = keys::key_pointer(scope, &key.id);
+    let look = key.next_reminder().map(|at| Look::at(Kind::Key, &name, at));
+    let mut item = name.item();
+    item.extend(item_of(&KeyNotice::from(key))?);
+    if let Some(look) = look {
+        look.put_into(&mut item);
+    }
+    Ok(item)
+}
+
+fn record(key: &KeyRecord) -> Result<Item> {
+    let mut item = keys::api_key(&key.prefix).item();
+    item.extend(item_of(key)?);
+    Ok(item)
+}
 
 impl DynamoStore {
     /// The key that a pointer points to.
@@ -64,13 +85,9 @@ impl Access for DynamoStore {
     }
 
     async fn create_key(&self, scope: &TenantScope, key: &KeyRecord, audit: &AuditEntry) -> Result<()> {
-        let mut record = keys::api_key(&key.prefix).item();
-        record.extend(item_of(key)?);
-        let mut pointer = keys::key_pointer(scope, &key.id).item();
-        pointer.insert("prefix".to_owned(), text(&key.prefix));
         let writes = vec![
-            Write::put(record).on(Table::Auth).only_if("attribute_not_exists(pk)"),
-            Write::put(pointer).only_if("attribute_not_exists(pk)"),
+            Write::put(record(key)?).on(Table::Auth).only_if("attribute_not_exists(pk)"),
+            Write::put(pointer(scope, key)?).only_if("attribute_not_exists(pk)"),
         ];
         self.audited_or_conflict(scope, writes, audit).await
     }
@@ -98,20 +115,55 @@ impl Access for DynamoStore {
     }
 
     async fn revoke_key(&self, scope: &TenantScope, id: &KeyId, at: Timestamp, audit: &AuditEntry) -> Result<bool> {
-        let Some(key) = self.key(scope, id).await? else { return Ok(false) };
-        let revoke = Write::update(keys::api_key(&key.prefix), "SET revoked_at = :at")
-            .on(Table::Auth)
-            .only_if("attribute_exists(pk) AND attribute_not_exists(revoked_at)")
-            .value(":at", number(at.0));
-        // Refused: somebody revoked it before, and that is audited already.
-        let (Transacted::Done | Transacted::Refused(..)) = self.audited(scope, vec![revoke], audit).await?;
-        Ok(true)
+        for attempt in 0..ATTEMPTS {
+            pause(attempt).await;
+            let Some(key) = self.key(scope, id).await? else { return Ok(false) };
+            if key.revoked_at.is_some() {
+                return Ok(true);
+            }
+            let revoked = KeyRecord { revoked_at: Some(at), rev: key.rev + 1, ..key };
+            match self.save_key(scope, &revoked, Some(audit)).await {
+                Err(StoreError::Conflict) => {}
+                outcome => return outcome.map(|()| true),
+            }
+        }
+        Err(StoreError::Conflict)
     }
 
-    async fn remember_mac(&self, prefix: &str, mac: &KeyMac) -> Result<()> {
+    async fn save_key(&self, scope: &TenantScope, key: &KeyRecord, audit: Option<&AuditEntry>) -> Result<()> {
+        let writes = vec![
+            // One from before keys had revisions is of revision 0.
+            Write::put(record(key)?)
+                .on(Table::Auth)
+                .only_if("attribute_exists(pk) AND (attribute_not_exists(#rev) OR #rev = :before)")
+                .value(":before", number(key.rev.saturating_sub(1))),
+            Write::put(pointer(scope, key)?).only_if("attribute_exists(pk)"),
+        ];
+        match audit {
+            Some(audit) => self.audited_or_conflict(scope, writes, audit).await,
+            None => match self.transact(&writes).await? {
+                Transacted::Done => Ok(()),
+                Transacted::Refused(..) => Err(StoreError::Conflict),
+            },
+        }
+    }
+
+    async fn keys_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(TenantScope, KeyId)>> {
+        let due = self.index(&[Kind::Key], now, limit).await?;
+        Ok(due
+            .into_iter()
+            .filter_map(|(_, scope, named)| match named {
+                Named::Key(id) => Some((scope, id)),
+                _ => None,
+            })
+            .collect())
+    }
+
+    async fn remember_mac(&self, prefix: &str, bcrypt: &str, mac: &KeyMac) -> Result<()> {
         let remember = Write::update(keys::api_key(prefix), "SET mac = :mac")
             .on(Table::Auth)
-            .only_if("attribute_exists(pk)")
+            .only_if("attribute_exists(pk) AND #bcrypt = :bcrypt")
+            .value(":bcrypt", text(bcrypt))
             .value(":mac", value_of(mac)?);
         self.write(remember).await.map(|_| ())
     }

@@ -456,7 +456,8 @@ fn as_due(scope: TenantScope, named: Named) -> Option<Due> {
         | Named::Release(_)
         | Named::Feedback(..)
         | Named::Simulation(..)
-        | Named::HookEvent(..) => None,
+        | Named::HookEvent(..)
+        | Named::Key(_) => None,
     }
 }
 

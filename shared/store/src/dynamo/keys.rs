@@ -21,14 +21,14 @@
 //! T#<tenant>#SUP           <address>                                 nothing is sent to it any more
 //! ```
 //! and in the table of what is looked up before the tenant is known: `KEY#<prefix>`/`0`, `TENANT`/`<id>`,
-//! `HOOK#<id>`/`0`,
+//! `KEY#<prefix>`/`use`, `HOOK#<id>`/`0`,
 //! `OIDC#<issuer>`/`<audience>`, `STATE#<hash>`/`0`.
 //!
 //! The sparse index `due` (`dk`, `da`: a moment in ms) tells what somebody must look at:
 //!
 //! ```text
 //! bundle#<shard>  request#<shard>  probe#<shard>  release#<shard>    da: when
-//! simulation#<shard>                                                 da: when
+//! simulation#<shard>  key#<shard>                                    da: when
 //! held#T#<tenant>#INT#<id>  held#T#<tenant>#CAMP#<campaign>          da: since when the bundle exists
 //! ```
 
@@ -397,6 +397,11 @@ pub(super) fn api_key(prefix: &str) -> Key {
     Key::new(format!("KEY#{prefix}"), "0")
 }
 
+/// What an API key used of its limits, beside it.
+pub(super) fn key_use(prefix: &str) -> Key {
+    Key::new(format!("KEY#{prefix}"), "use")
+}
+
 /// The kinds of work that wait in the index, spread over [`SHARDS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -405,6 +410,8 @@ pub(super) enum Kind {
     Probe,
     Release,
     Simulation,
+    /// A key that expires.
+    Key,
 }
 
 /// More would make each sweep dearer, fewer would make a flood of retries wait for one partition (1,000 writes/s).
@@ -419,6 +426,7 @@ impl Kind {
             Self::Probe => "probe#",
             Self::Release => "release#",
             Self::Simulation => "simulation#",
+            Self::Key => "key#",
         }
     }
 
@@ -478,6 +486,8 @@ fn cause(held_for: &HeldFor) -> String {
 pub(super) enum Named {
     Integration(IntegrationId),
     Release(HeldFor),
+    /// What is told of an API key.
+    Key(KeyId),
     /// A header, or the first generation of a single bundle.
     Request(CampaignId, RequestId),
     Bundle(CampaignId, BundleId),
@@ -496,6 +506,7 @@ pub(super) fn parse(key: &Key) -> Option<(TenantScope, Named)> {
         let (kind, id) = key.sk.split_once('#')?;
         match kind {
             "INT" => Named::Integration(id.parse().ok()?),
+            "KEY" => Named::Key(id.parse().ok()?),
             "REL" => Named::Release(match id.split_once('#')? {
                 ("INT", id) => HeldFor::Integration(id.parse().ok()?),
                 ("CAMP", id) => HeldFor::Campaign(id.parse().ok()?),

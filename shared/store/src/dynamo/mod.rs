@@ -13,6 +13,7 @@ mod erasure;
 mod feedbacks;
 mod hooks;
 mod integrations;
+mod key_uses;
 mod keys;
 mod rates;
 mod settings;

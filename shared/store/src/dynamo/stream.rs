@@ -13,7 +13,9 @@ use domain::{
     bundle::{Bundle, BundleId},
     feedback::Feedback,
     hook::HookEvent,
+    ids::KeyId,
     integration::Integration,
+    key::KeyNotice,
     simulation::Simulation,
     tenant::TenantScope,
 };
@@ -50,6 +52,17 @@ pub enum Committed {
         old: Option<Box<Simulation>>,
         /// As it is now.
         new: Box<Simulation>,
+    },
+    /// An API key was created or changed.
+    Key {
+        /// Whose it is.
+        scope: TenantScope,
+        /// Which.
+        id: KeyId,
+        /// As it was before; `None` for a new one.
+        old: Option<Box<KeyNotice>>,
+        /// As it is now.
+        new: Box<KeyNotice>,
     },
     /// Something was reported of deliveries for the first time.
     Feedback {
@@ -95,6 +108,10 @@ pub fn committed(old: Option<StreamItem>, new: StreamItem) -> Result<Option<Comm
         Named::Simulation(..) => {
             let (old, new): (Option<Simulation>, Simulation) = (old.map(record_of).transpose()?, record_of(new)?);
             Ok(Some(Committed::Simulation { scope, old: old.map(Box::new), new: Box::new(new) }))
+        }
+        Named::Key(id) => {
+            let (old, new): (Option<KeyNotice>, KeyNotice) = (old.map(record_of).transpose()?, record_of(new)?);
+            Ok(Some(Committed::Key { scope, id, old: old.map(Box::new), new: Box::new(new) }))
         }
         Named::Feedback(campaign, origin) => {
             let reporter = read_reporter(&new).ok_or_else(|| corrupt(&new, "it does not tell who reported"))?;

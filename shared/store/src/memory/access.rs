@@ -1,6 +1,6 @@
 //! Tenants and API keys.
 
-use super::{MemoryStore, erasure::Eraser, page, parse_cursor};
+use super::{MemoryStore, erasure::Eraser, page, parse_cursor, trusted};
 use crate::{Access, Page, Result, StoreError};
 use domain::{
     audit::AuditEntry,
@@ -95,6 +95,7 @@ impl Access for MemoryStore {
             let Some(key) = state.access.key_mut(scope, id) else { return Ok(false) };
             if key.revoked_at.is_none() {
                 key.revoked_at = Some(at);
+                key.rev += 1;
                 state.append_audit(scope.tenant(), audit);
             }
             Ok(true)
@@ -102,9 +103,40 @@ impl Access for MemoryStore {
         .await
     }
 
-    async fn remember_mac(&self, prefix: &str, mac: &KeyMac) -> Result<()> {
+    async fn save_key(&self, scope: &TenantScope, key: &KeyRecord, audit: Option<&AuditEntry>) -> Result<()> {
+        self.call("save_key", |state| {
+            if audit.is_some() {
+                state.still_open(scope.tenant())?;
+            }
+            let Some(stored) = state.access.key_mut(scope, &key.id).filter(|stored| stored.rev + 1 == key.rev) else {
+                return Err(StoreError::Conflict);
+            };
+            stored.clone_from(key);
+            if let Some(audit) = audit {
+                state.append_audit(scope.tenant(), audit);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn keys_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(TenantScope, KeyId)>> {
+        self.call("keys_due", |state| {
+            let mut due: Vec<_> = state
+                .access
+                .keys
+                .values()
+                .filter_map(|key| Some((key.next_reminder().filter(|at| *at <= now)?, key)))
+                .collect();
+            due.sort_by_key(|(at, key)| (*at, key.id.clone()));
+            Ok(due.into_iter().take(limit).map(|(_, key)| (trusted(&key.tenant), key.id.clone())).collect())
+        })
+        .await
+    }
+
+    async fn remember_mac(&self, prefix: &str, bcrypt: &str, mac: &KeyMac) -> Result<()> {
         self.call("remember_mac", |state| {
-            if let Some(key) = state.access.keys.get_mut(prefix) {
+            if let Some(key) = state.access.keys.get_mut(prefix).filter(|key| key.bcrypt == bcrypt) {
                 key.mac = Some(mac.clone());
             }
             Ok(())

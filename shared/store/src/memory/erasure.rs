@@ -111,6 +111,7 @@ impl Erasure for MemoryStore {
         self.call("erase_access", |state| {
             let mut eraser = Eraser { tenant: scope.tenant(), limit, taken: 0 };
             state.access.erase_keys(&mut eraser);
+            state.key_uses.retain(|_, (tenant, _)| eraser.spares(tenant));
             state.sign_ins.erase(&mut eraser);
             state.integrations.erase_settings(&mut eraser);
             state.settings.erase(&mut eraser);
@@ -136,6 +137,7 @@ impl Erasure for MemoryStore {
                 suppressions,
                 simulations,
                 hooks,
+                key_uses,
                 sign_ins,
                 releases,
             } = state;
@@ -148,6 +150,7 @@ impl Erasure for MemoryStore {
             eraser.take(rates);
             eraser.take(suppressions);
             access.erase_keys(&mut eraser);
+            key_uses.retain(|_, (tenant, _)| eraser.spares(tenant));
             sign_ins.erase(&mut eraser);
             integrations.erase_settings(&mut eraser);
             settings.erase(&mut eraser);

@@ -14,6 +14,7 @@ mod erasure;
 mod feedbacks;
 mod hooks;
 mod integrations;
+mod key_uses;
 mod rates;
 mod settings;
 mod sign_ins;
@@ -48,6 +49,7 @@ struct State {
     audit: audit::Tables,
     feedbacks: feedbacks::Tables,
     hooks: hooks::Tables,
+    key_uses: key_uses::Tables,
     sign_ins: sign_ins::Tables,
     suppressions: suppressions::Tables,
     simulations: simulations::Tables,

@@ -7,12 +7,14 @@ use crate::fixtures::{
 };
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use domain::{
+    allow_list::AllowList,
     audit::{AuditEntry, Head},
     health::HealthStatus,
     ids::KeyId,
     integration::Integration,
     key::KeyRecord,
     principal::Principal,
+    quota::Tier,
     rate::RateState,
     settings::TenantSettings,
     tenant::{Tenant, TenantScope, TenantState},
@@ -62,6 +64,12 @@ fn key(scope: &TenantScope, prefix: &str) -> KeyRecord {
         created_at: NOON,
         expires_at: None,
         revoked_at: None,
+        tier: Tier::Basic,
+        allow: AllowList::default(),
+        previous: None,
+        suspended: None,
+        reminded: None,
+        rev: 1,
     }
 }
 

@@ -141,5 +141,8 @@ contract! {
         tenants_come_in_order_of_their_ids
         a_key_is_found_by_prefix_and_by_id
         a_taken_prefix_is_refused
-        a_revoked_key_stays_revoked;
+        a_revoked_key_stays_revoked
+        a_writer_must_have_seen_the_newest_key
+        a_key_that_expires_is_found_when_its_tenant_is_to_be_reminded
+        what_a_key_used_is_counted_once;
 }

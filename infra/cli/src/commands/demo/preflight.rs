@@ -19,6 +19,7 @@ use domain::{
     ids::IntegrationId,
     preflight::CheckStatus,
     principal::{Grant, Scope},
+    quota::Tier,
     rate::Limits,
     template::Locale,
 };
@@ -40,6 +41,8 @@ impl Demo {
             name: "asks only".to_owned(),
             scopes: vec![Grant::try_from(Scope::CampaignsPreflight.to_string())?],
             expires_at: None,
+            tier: Tier::Premium,
+            allow: Vec::new(),
         };
         let key = self.progress.step("A key that may ask, not send", async |_| self.client.create_key(&key).await);
         let asker = self.client.with_credential(&key.await?.key);
