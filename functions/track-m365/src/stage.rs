@@ -118,8 +118,15 @@ impl Stage {
         distinct.sort();
         distinct.dedup();
         let line = self.tracker.connections.open(&acme(), &self.integration).await.unwrap();
-        let launch = Launch { label: name, targets: &distinct, launch_at: None, duration_days: None, payload_id: None };
-        let launched = line.simulate(&launch).await.unwrap();
+        let launch = Launch {
+            label: name,
+            targets: &distinct,
+            launch_at: None,
+            duration_days: None,
+            payload_id: None,
+            may_create: true,
+        };
+        let launched = line.simulate(&launch).await.unwrap().unwrap();
         let simulation = Simulation {
             campaign: spring(),
             origin: origin.clone(),
