@@ -27,7 +27,7 @@ use runtime::{
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
-use store::{Bundles as _, Integrations as _, Simulations as _, memory::MemoryStore};
+use store::{Bundles as _, Campaigns as _, Integrations as _, Simulations as _, memory::MemoryStore};
 
 const DIRECTORY: &str = "11111111-2222-3333-4444-555555555555";
 
@@ -68,6 +68,7 @@ impl Stage {
         let endpoints = Endpoints { graph_api: graph.graph_url(), login: graph.login_url(), ..Endpoints::default() };
         let connections = Connections::<_, _, M365>::new(store.clone(), vault, guard, endpoints, clock.clone());
         let tracker = Tracker { store: store.clone(), connections, clock: clock.clone() };
+        store.ensure_campaign(&acme(), &spring(), &audit).await.unwrap();
         Self { store, clock, tracker, graph, integration }
     }
 

@@ -199,7 +199,7 @@ impl<S: Store, K: Kms> Tracker<S, K> {
         let mut reports = of_deliveries(campaign, origin, &payload, report);
         reports.retain(|report| !known.contains(&(report.feedback.delivery.clone(), report.feedback.kind)));
         let new = reports.len();
-        take_in(&*self.store, scope, &integration, reports).await?;
+        take_in(&*self.store, scope, &integration, reports, self.clock.now()).await?;
         simulation.counts = counts(report);
         simulation.report_digest = digest;
         Ok(new)
