@@ -1,7 +1,13 @@
 //! Phishing simulations by Microsoft 365: nothing goes without a confirmation, nothing goes twice, and what each target did
 //! comes back on its delivery.
 
-use crate::{await_until::await_until, bus, emulator::client, stack::Stack, tenant::Tenant};
+use crate::{
+    await_until::await_until,
+    bus,
+    emulator::client,
+    stack::Stack,
+    tenant::{Answer, Tenant},
+};
 use serde_json::{Value, json};
 
 /// What a tenant has at Microsoft, seen from behind.
@@ -62,6 +68,13 @@ fn request(name: &str, targets: &[String]) -> Value {
     json!({"channel": "m365", "simulation": {"name": name, "confirm": true}, "recipients": recipients})
 }
 
+/// Sends a request with a key of its own, as a simulation must be.
+async fn send(tenant: &Tenant, campaign: &str, body: &Value) -> Answer {
+    let path = format!("/v1/campaigns/{campaign}/deliveries");
+    let request = tenant.request(reqwest::Method::POST, &path).bearer_auth(&tenant.key);
+    tenant.ask(request.header("Idempotency-Key", format!("{campaign}-1")).json(body)).await
+}
+
 fn targets(tenant: &Tenant, count: usize) -> Vec<String> {
     (0..count).map(|number| tenant.address(&format!("target{number}"))).collect()
 }
@@ -106,22 +119,24 @@ async fn only_what_is_confirmed_goes_and_its_results_come_back() {
     let microsoft = Microsoft::of(&tenant);
     tenant.create(&microsoft.settings()).await;
     let targets = targets(&tenant, 40);
-    let path = "/v1/campaigns/spring/deliveries";
 
     let mut unconfirmed = request("Parcel", &targets);
     for simulation in [Value::Null, json!({}), json!({"confirm": false, "name": "Parcel"})] {
         unconfirmed["simulation"] = simulation;
-        let refused = tenant.post(path, &unconfirmed).await.expect(422);
+        let refused = send(&tenant, "spring", &unconfirmed).await.expect(422);
         let error = &refused["errors"][0];
         assert!(error["field"].as_str().unwrap().starts_with("simulation"), "{refused}");
         assert!(error["message"].as_str().unwrap().contains("dry-run"), "{refused}");
     }
+    let unsafe_to_repeat =
+        tenant.post("/v1/campaigns/spring/deliveries", &request("Parcel", &targets)).await.expect(422);
+    assert_eq!(unsafe_to_repeat["errors"][0]["field"], "Idempotency-Key", "{unsafe_to_repeat}");
     assert_eq!(microsoft.simulations().await, [Value::Null; 0]);
     let question = json!({"campaign_id": "spring", "channel": "m365", "recipients": request("x", &targets)["recipients"], "simulation": {}});
     let ready = tenant.post("/v1/preflight", &question).await.expect(200);
     assert_eq!(ready["ready"], true, "{ready}");
 
-    let accepted = tenant.post(path, &request("Parcel", &targets)).await.expect(202);
+    let accepted = send(&tenant, "spring", &request("Parcel", &targets)).await.expect(202);
     assert_eq!(accepted["accepted"], 40);
     tenant.await_totals("spring", json!({"sent": 40, "settled": true})).await;
     let simulations = microsoft.simulations().await;
@@ -166,7 +181,7 @@ async fn in_sandbox_mode_only_test_users_are_targets() {
     tenant.call(reqwest::Method::PATCH, "/v1/settings", &settings).await.expect(200);
     let mut trial = request("Parcel", &targets(&tenant, 3));
     trial["sandbox"] = true.into();
-    tenant.post("/v1/campaigns/trial/deliveries", &trial).await.expect(202);
+    send(&tenant, "trial", &trial).await.expect(202);
     tenant.await_totals("trial", json!({"sent": 3})).await;
     assert_eq!(microsoft.simulations().await[0]["targets"], json!([sara]));
 }
@@ -177,12 +192,12 @@ async fn neither_a_lost_answer_nor_a_crash_makes_a_second_simulation() {
     let tenant = Tenant::on(Stack::shared()).await;
     let microsoft = Microsoft::of(&tenant);
     tenant.create(&microsoft.settings()).await;
-    tenant.post("/v1/campaigns/lost/deliveries", &request("GATEWAY", &targets(&tenant, 3))).await.expect(202);
+    send(&tenant, "lost", &request("GATEWAY", &targets(&tenant, 3))).await.expect(202);
     tenant.await_totals("lost", json!({"sent": 3, "settled": true})).await;
     assert_eq!(microsoft.simulations().await.len(), 1);
 
     // As a crash after the creation leaves it: the bundle is claimed, its lease is over, nothing is remembered.
-    let accepted = tenant.post("/v1/campaigns/crash/deliveries", &request("Parcel", &targets(&tenant, 2))).await;
+    let accepted = send(&tenant, "crash", &request("Parcel", &targets(&tenant, 2))).await;
     let accepted = accepted.expect(202);
     tenant.await_totals("crash", json!({"sent": 2})).await;
     let delivery = accepted["deliveries"][0]["id"].as_str().unwrap();

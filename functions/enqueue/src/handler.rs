@@ -40,6 +40,9 @@ use runtime::{
 use std::{collections::HashMap, sync::Arc};
 use store::{Bundles, Store};
 
+/// The header that makes a request safe to repeat.
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
 /// The longest `Idempotency-Key`, in characters.
 const IDEMPOTENCY_KEY_MAX: usize = 255;
 
@@ -74,7 +77,8 @@ async fn send<S: Store, Q: Queues, C: Clock>(
     let caller = auth.require(Scope::CampaignsSend)?;
     let request_id = request_id(&headers, caller.scope.tenant(), &campaign)?;
     let now = hub.clock.now();
-    let order = well_formed(&request, &campaign, now)?;
+    let has_key = headers.contains_key(IDEMPOTENCY_KEY);
+    let order = well_formed(&request, &campaign, has_key, now)?;
     let body_hash = accept::body_hash(&request);
     let checked = check(&*hub.store, &caller, plan(&request, order.as_ref()), now).await?;
     let (Some(integration), Some(content), true) = (&checked.integration, &checked.content, ready(&checked.checks))
@@ -111,23 +115,33 @@ async fn send<S: Store, Q: Queues, C: Clock>(
 
 /// The request's identity: derived from the `Idempotency-Key` where there is one, fresh otherwise.
 fn request_id(headers: &HeaderMap, tenant: &TenantId, campaign: &CampaignId) -> Answer<RequestId> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(RequestId::generate()) };
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(RequestId::generate()) };
     let key = value.to_str().unwrap_or_default();
     if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MAX {
         let message = format!("must be 1 to {IDEMPOTENCY_KEY_MAX} visible ASCII characters");
-        return Err(Problem::invalid_field("Idempotency-Key", "invalid", message).into());
+        return Err(Problem::invalid_field(IDEMPOTENCY_KEY, "invalid", message).into());
     }
     Ok(RequestId::from_idempotency_key(tenant, campaign, key))
 }
 
 /// What can be told wrong without looking anything up. Every fault is named, not only the first.
-fn well_formed(request: &SendRequest, campaign: &CampaignId, now: Timestamp) -> Answer<Option<Order>> {
+fn well_formed(request: &SendRequest, campaign: &CampaignId, has_key: bool, now: Timestamp) -> Answer<Option<Order>> {
     let mut errors = Vec::new();
     let mut order = None;
     if request.channel.hands_over_whole() {
         match simulation(request, campaign, now) {
             Ok(wanted) => order = Some(wanted),
             Err(faults) => errors.extend(faults),
+        }
+        // Of messages a caller may choose to risk a second one; a second simulation is a second attack on everybody.
+        if !has_key {
+            let message = "give each simulation a key of its own: without one, a repeat after a lost answer would run a \
+                           second simulation";
+            errors.push(FieldProblem {
+                field: IDEMPOTENCY_KEY.into(),
+                code: "required".into(),
+                message: message.into(),
+            });
         }
     } else if request.simulation.is_some() {
         let message = format!("the channel {} runs no simulations", request.channel);

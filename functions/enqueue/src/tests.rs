@@ -6,8 +6,16 @@ use axum::{
     http::{Method, Request, header},
 };
 use domain::{
-    audit::AuditEntry, campaign::CampaignState, channel::Provider, health::TestReport, ids::CampaignId,
-    integration::Integration, message::Content, principal::Principal, tenant::TenantScope, time::ManualClock,
+    audit::AuditEntry,
+    campaign::CampaignState,
+    channel::Provider,
+    health::TestReport,
+    ids::{CampaignId, RequestId},
+    integration::Integration,
+    message::Content,
+    principal::Principal,
+    tenant::TenantScope,
+    time::ManualClock,
 };
 use hub::open_campaigns::OpenCampaigns;
 use runtime::{
@@ -71,7 +79,11 @@ fn body(count: usize) -> Value {
 }
 
 impl Stage {
+    /// Sends without a key, but for a simulation, which must have one.
     async fn send(&self, body: Value) -> Answered {
+        if body["channel"] == "m365" {
+            return self.send_with_key(RequestId::generate().as_str(), &body).await;
+        }
         call(&self.app, &key_of("acme", "campaigns:send"), Method::POST, PATH, body).await
     }
 
@@ -389,6 +401,21 @@ async fn nothing_is_simulated_without_an_explicit_confirmation() {
     unconfirmed["simulation"] = json!({"name": "Parcel"});
     let words = stage.send(unconfirmed).await.body["errors"][0]["message"].as_str().unwrap().to_owned();
     assert!(words.contains("real phishing simulation") && words.contains("dry-run"), "{words}");
+}
+
+#[tokio::test]
+async fn a_simulation_must_be_safe_to_repeat() {
+    let stage = stage().await;
+    let body = simulation(&stage, 2).await;
+    let refused = call(&stage.app, &key_of("acme", "campaigns:send"), Method::POST, PATH, body.clone()).await;
+    assert_eq!((refused.status, &refused.body["errors"][0]["field"]), (422, &json!("Idempotency-Key")));
+    let words = refused.body["errors"][0]["message"].as_str().unwrap();
+    assert!(words.contains("lost answer") && words.contains("second simulation"), "{words}");
+    assert_eq!(stage.stored().await, 0);
+    stage.store.lose_next_answer("create_request");
+    assert_eq!(stage.send_with_key("k1", &body).await.status, 503);
+    assert_eq!(stage.send_with_key("k1", &body).await.status, 202);
+    assert_eq!(stage.store.bundles(&acme(), &spring(), None, 9).await.unwrap().items.len(), 1);
 }
 
 #[tokio::test]

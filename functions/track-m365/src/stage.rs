@@ -27,7 +27,7 @@ use runtime::{
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
-use store::{Bundles as _, Integrations as _, Simulations as _, memory::MemoryStore};
+use store::{Bundles as _, Campaigns as _, Integrations as _, Simulations as _, memory::MemoryStore};
 
 const DIRECTORY: &str = "11111111-2222-3333-4444-555555555555";
 
@@ -68,6 +68,7 @@ impl Stage {
         let endpoints = Endpoints { graph_api: graph.graph_url(), login: graph.login_url(), ..Endpoints::default() };
         let connections = Connections::<_, _, M365>::new(store.clone(), vault, guard, endpoints, clock.clone());
         let tracker = Tracker { store: store.clone(), connections, clock: clock.clone() };
+        store.ensure_campaign(&acme(), &spring(), &audit).await.unwrap();
         Self { store, clock, tracker, graph, integration }
     }
 
@@ -118,8 +119,15 @@ impl Stage {
         distinct.sort();
         distinct.dedup();
         let line = self.tracker.connections.open(&acme(), &self.integration).await.unwrap();
-        let launch = Launch { label: name, targets: &distinct, launch_at: None, duration_days: None, payload_id: None };
-        let launched = line.simulate(&launch).await.unwrap();
+        let launch = Launch {
+            label: name,
+            targets: &distinct,
+            launch_at: None,
+            duration_days: None,
+            payload_id: None,
+            may_create: true,
+        };
+        let launched = line.simulate(&launch).await.unwrap().unwrap();
         let simulation = Simulation {
             campaign: spring(),
             origin: origin.clone(),

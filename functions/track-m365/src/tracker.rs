@@ -23,9 +23,12 @@ use serde::Serialize;
 use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 use store::{Store, StoreError};
 
+/// How long one look may take: it must end before the function does, or it would not be counted and be due again at once.
+const LOOK_WITHIN: Duration = Duration::from_secs(30);
 /// How many simulations one round looks for at most; the next one finds the rest.
 const ROUND: usize = 200;
 /// How many are looked at at a time.
@@ -107,7 +110,11 @@ impl<S: Store, K: Kms> Tracker<S, K> {
         if simulation.next_look.is_none_or(|at| at > now) {
             return Ok(None);
         }
-        let looked = self.ask(scope, &simulation).await?;
+        let asked = tokio::time::timeout(LOOK_WITHIN, self.ask(scope, &simulation)).await;
+        let looked = asked.unwrap_or_else(|_| {
+            let words = "the look took too long";
+            Ok(Err(Failure::new(FailureKind::Transient { after_ms: None }, "timeout", words)))
+        })?;
         let failed = looked.is_err();
         let mut reported = 0;
         match looked {
@@ -192,7 +199,7 @@ impl<S: Store, K: Kms> Tracker<S, K> {
         let mut reports = of_deliveries(campaign, origin, &payload, report);
         reports.retain(|report| !known.contains(&(report.feedback.delivery.clone(), report.feedback.kind)));
         let new = reports.len();
-        take_in(&*self.store, scope, &integration, reports).await?;
+        take_in(&*self.store, scope, &integration, reports, self.clock.now()).await?;
         simulation.counts = counts(report);
         simulation.report_digest = digest;
         Ok(new)

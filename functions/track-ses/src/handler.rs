@@ -18,7 +18,7 @@ use runtime::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{Feedbacks, Integrations, Suppressions};
+use store::{Campaigns, Feedbacks, Integrations, Suppressions};
 
 /// What the handler works with.
 pub(crate) struct TrackSes<S, K> {
@@ -40,7 +40,7 @@ pub(crate) enum Outcome {
     Dropped,
 }
 
-impl<S: Integrations + Feedbacks + Suppressions, K: Kms> TrackSes<S, K> {
+impl<S: Campaigns + Integrations + Feedbacks + Suppressions, K: Kms> TrackSes<S, K> {
     /// Takes one event in.
     pub(crate) async fn take(&self, event: &Value) -> Result<Outcome, runtime::Error> {
         let claim = match ses_event::read(event) {
@@ -58,7 +58,7 @@ impl<S: Integrations + Feedbacks + Suppressions, K: Kms> TrackSes<S, K> {
         self.log.tenant(scope.tenant());
         self.log.note("feedback", claim.feedback.kind.as_str());
         let report = Report { feedback: claim.feedback, address: claim.address };
-        take_in(&*self.store, &scope, &integration, vec![report]).await?;
+        take_in(&*self.store, &scope, &integration, vec![report], self.clock.now()).await?;
         Ok(Outcome::Stored)
     }
 
@@ -166,6 +166,14 @@ mod tests {
             let delivery = DeliveryId { request: RequestId::generate(), place: None };
             let mut stage = Self { track, double, integration, delivery };
             stage.save(Some(SES_SECRET_ACCESS_KEY)).await;
+            let launch = AuditEntry {
+                principal: Principal::System,
+                action: "campaign.launched",
+                target: CAMPAIGN.into(),
+                detail: String::new(),
+                at: START,
+            };
+            stage.track.store.ensure_campaign(&acme(), &CAMPAIGN.parse().unwrap(), &launch).await.unwrap();
             stage
         }
 

@@ -25,7 +25,7 @@ use runtime::{
     vault::{Kms, Vault, VaultError},
 };
 use std::sync::Arc;
-use store::{Feedbacks, Integrations, Suppressions};
+use store::{Campaigns, Feedbacks, Integrations, Suppressions};
 
 /// What the handler works with.
 pub(crate) struct Track<S, K> {
@@ -37,7 +37,7 @@ pub(crate) struct Track<S, K> {
 /// The route of this function.
 pub(crate) fn router<S, K>(track: Track<S, K>) -> Router
 where
-    S: Integrations + Feedbacks + Suppressions + 'static,
+    S: Campaigns + Integrations + Feedbacks + Suppressions + 'static,
     K: Kms + 'static,
 {
     Router::new().route("/v1/tracking/{tenant}/{integration_id}", post(take::<S, K>)).with_state(Arc::new(track))
@@ -49,7 +49,7 @@ async fn take<S, K>(
     request: axum::extract::Request,
 ) -> Answer<StatusCode>
 where
-    S: Integrations + Feedbacks + Suppressions,
+    S: Campaigns + Integrations + Feedbacks + Suppressions,
     K: Kms,
 {
     let (parts, body) = request.into_parts();
@@ -65,7 +65,7 @@ where
         .inspect_err(|refused| tracing::warn!(integration = %id, cause = refused.as_str(), "a report was refused"))
         .map_err(refusal)?;
     tracing::info!(integration = %id, ours = reports.ours.len(), others = reports.others, "reports came");
-    take_in(&*track.store, &scope, &integration, reports.ours).await?;
+    take_in(&*track.store, &scope, &integration, reports.ours, track.clock.now()).await?;
     Ok(StatusCode::OK)
 }
 

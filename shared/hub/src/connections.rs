@@ -148,7 +148,7 @@ impl<L: Carry> Line for L {
         Carry::find(self, outgoing).await
     }
 
-    async fn simulate(&self, launch: &Launch<'_>) -> Result<Launched, Failure> {
+    async fn simulate(&self, launch: &Launch<'_>) -> Result<Option<Launched>, Failure> {
         Carry::simulate(self, launch).await
     }
 }

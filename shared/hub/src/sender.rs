@@ -108,8 +108,9 @@ pub trait Line: Send + Sync {
         std::future::ready(Found::CannotTell)
     }
 
-    /// Creates a simulation for all its targets at once, unless it is there already.
-    fn simulate(&self, launch: &Launch<'_>) -> impl Future<Output = Result<Launched, Failure>> + Send {
+    /// Creates a simulation for all its targets at once, unless it is there already; `None` if it is not and may not be
+    /// created.
+    fn simulate(&self, launch: &Launch<'_>) -> impl Future<Output = Result<Option<Launched>, Failure>> + Send {
         let _ = launch;
         let words = "this provider runs no simulations";
         std::future::ready(Err(Failure::new(FailureKind::Permanent, "settings_invalid", words)))
@@ -183,12 +184,18 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
 
     /// From a claim to its end. An error leaves the claim to its lease.
     async fn carry_on(&self, scope: &TenantScope, mut claimed: Claimed, deadline: Timestamp) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        if claimed.interrupted && claimed.bundle.channel.hands_over_whole() {
+            claimed.bundle.due = now.plus_ms(simulate::LISTED_AFTER_MS);
+        }
         // It may have been held or put back since the attempt that was interrupted.
         claimed.interrupted |= claimed.bundle.was_interrupted();
         let bundle = &claimed.bundle;
         let own = match self.verdict(scope, bundle).await {
             Ok(Verdict::Go(integration)) => integration,
             Ok(Verdict::Cancel) => return self.store.cancel(scope, bundle).await,
+            // The end of a hold may come too soon for a look.
+            Ok(Verdict::Hold(_)) if bundle.due > now => return self.put_back(scope, bundle, now).await,
             Ok(Verdict::Hold(held_for)) => return self.hold(scope, bundle, &held_for).await,
             Err(error) => return self.step_back(scope, bundle, error).await,
         };
@@ -300,7 +307,9 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         self.clock.now().plus_ms(jittered_ms(AWAY_PAUSE_MS, (self.jitter)()))
     }
 
+    /// Puts a bundle back as it is, until `due` and not before it may be sent at all.
     async fn put_back(&self, scope: &TenantScope, bundle: &Bundle, due: Timestamp) -> Result<(), StoreError> {
+        let due = due.max(bundle.due);
         let delay_s = delay_s(due, self.clock.now()).filter(|_| bundle.fence < ROUNDS_MAX);
         self.store.put_back(scope, bundle, due, delay_s.is_some()).await?;
         if let Some(delay_s) = delay_s {
@@ -309,8 +318,25 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         Ok(())
     }
 
-    /// Writes the results and queues what goes on. A write whose answer was lost may be repeated: the store
-    /// knows its own work again.
+    /// Writes what must not be lost, again and again for a moment. A write whose answer was lost may be repeated: the
+    /// store knows its own work again.
+    async fn insist<F>(&self, bundle: &Bundle, write: impl Fn() -> F + Send) -> Result<(), StoreError>
+    where
+        F: Future<Output = Result<(), StoreError>> + Send,
+    {
+        for attempt in 1.. {
+            match write().await {
+                Err(StoreError::Unavailable(why)) if attempt < FINISH_TRIES => {
+                    tracing::warn!(bundle = %bundle.id, why, "writing what came of it is tried again");
+                    tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+                }
+                result => return result,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the results and queues what goes on.
     async fn finish(
         &self,
         scope: &TenantScope,
@@ -328,16 +354,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         let next = bundle.finish(outcomes, rules, now);
         let delays_s: Vec<_> = next.iter().map(|next| delay_s(next.due, now)).collect();
         let all_queued = delays_s.iter().all(Option::is_some);
-        for attempt in 1.. {
-            match self.store.finish(scope, &bundle, &next, all_queued).await {
-                Ok(()) => break,
-                Err(StoreError::Unavailable(why)) if attempt < FINISH_TRIES => {
-                    tracing::warn!(bundle = %bundle.id, why, "writing the results is tried again");
-                    tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        self.insist(&bundle, || self.store.finish(scope, &bundle, &next, all_queued)).await?;
         for (next, delay_s) in next.iter().zip(delays_s) {
             if let Some(delay_s) = delay_s {
                 crate::dispatch::queue(&self.queues, scope, next, delay_s).await;

@@ -60,9 +60,9 @@ pub trait Carry: Connect {
         std::future::ready(Found::CannotTell)
     }
 
-    /// Creates a simulation for all its targets at once, unless it is there already. People receive it: only what a caller
+    /// Creates a simulation for all its targets at once, unless it is there already; `None` if it is not and may not be created. People receive it: only what a caller
     /// has confirmed may lead here.
-    fn simulate(&self, launch: &Launch<'_>) -> impl Future<Output = Result<Launched, Failure>> + Send {
+    fn simulate(&self, launch: &Launch<'_>) -> impl Future<Output = Result<Option<Launched>, Failure>> + Send {
         let _ = launch;
         let words = "this provider runs no simulations";
         std::future::ready(Err(Failure::new(FailureKind::Permanent, "settings_invalid", words)))
@@ -238,7 +238,7 @@ impl Carry for M365 {
         1
     }
 
-    async fn simulate(&self, launch: &Launch<'_>) -> Result<Launched, Failure> {
+    async fn simulate(&self, launch: &Launch<'_>) -> Result<Option<Launched>, Failure> {
         self.simulate(launch).await
     }
 }

@@ -7,6 +7,7 @@ use domain::{
     feedback::{Feedback, FeedbackKind},
     ids::{CampaignId, IntegrationId},
     tenant::TenantScope,
+    time::Timestamp,
 };
 use std::{collections::BTreeMap, future::Future};
 
@@ -26,12 +27,13 @@ pub type FeedbackTotals = BTreeMap<FeedbackKind, u64>;
 pub trait Feedbacks: Send + Sync {
     /// Adds what was reported: one write for each bundle that it concerns. Of each kind the first report of a delivery
     /// stays, so that one that comes twice, in any order, changes nothing. After an error some of it may be there; the
-    /// same call may be repeated.
+    /// same call may be repeated. It is kept as long from `now` as other records of deliveries, whatever time was reported.
     fn record_feedback(
         &self,
         scope: &TenantScope,
         reporter: &Reporter,
         feedback: &[Feedback],
+        now: Timestamp,
     ) -> impl Future<Output = Result<()>> + Send;
 
     /// What was reported of the deliveries of these bundles, in any generation, sorted by delivery, then by kind. Half a

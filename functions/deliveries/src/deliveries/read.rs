@@ -125,7 +125,7 @@ mod tests {
         };
         let reports = [report(FeedbackKind::Opened, 9, ""), report(FeedbackKind::SoftBounced, 5, "later")];
         let reporter = store::Reporter { integration: IntegrationId::generate(), channel: Channel::Email };
-        stage.store.record_feedback(&stage.scope, &reporter, &reports).await.unwrap();
+        stage.store.record_feedback(&stage.scope, &reporter, &reports, START).await.unwrap();
         let expected = json!([
             {"kind": "soft_bounced", "at": START.plus_ms(5).to_rfc3339(), "detail": "later"},
             {"kind": "opened", "at": START.plus_ms(9).to_rfc3339(), "detail": ""},

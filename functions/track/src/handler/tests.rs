@@ -73,6 +73,7 @@ impl Stage {
         let sealed = sealing.seal(&acme(), &postmark.id, 1, &secrets).await.unwrap();
         let store = Lazy::ready(MemoryStore::default());
         store.save_integration(&acme(), &postmark, Some(&sealed), false, &audit()).await.unwrap();
+        store.ensure_campaign(&acme(), &"spring".parse().unwrap(), &audit()).await.unwrap();
         let track = Track { store: store.clone(), vault: Vault::new(kms.clone(), clock.clone()), clock };
         Self { app: App::new(router(track)), store, kms: kms.0, postmark }
     }
@@ -128,6 +129,27 @@ async fn what_is_reported_is_kept_and_a_bounce_suppresses_the_address() {
     assert_eq!((listed.reason, listed.detail.as_str()), (SuppressionReason::Bounced, "550 no such user"));
     assert_eq!(listed.delivery.map(|id| id.to_string()).as_deref(), Some(DELIVERY));
     assert_eq!(listed.integration, Some(stage.postmark.id.clone()));
+}
+
+#[tokio::test]
+async fn what_is_reported_of_a_campaign_that_does_not_exist_is_dropped_and_its_address_listed() {
+    let stage = Stage::new().await;
+    let mut stray = bounce();
+    stray["Metadata"]["campaign"] = json!("erased");
+    assert_eq!(stage.report(&stray).await, 200);
+    assert_eq!(stage.store.calls("record_feedback"), 0);
+    assert!(stage.store.suppression(&acme(), "ann@example.com").await.unwrap().is_some());
+    stage.store.fail_next("campaign", StoreError::Unavailable("throttled".into()));
+    assert_eq!(stage.report(&bounce()).await, 503, "what cannot be looked up is reported again");
+}
+
+#[tokio::test]
+async fn a_providers_clock_is_believed_only_so_far_ahead() {
+    let stage = Stage::new().await;
+    assert_eq!(stage.report(&event("Delivery", &json!({"DeliveredAt": "2099-01-01T00:00:00Z"}))).await, 200);
+    let origin = BundleId::origin_of(&DELIVERY.parse().unwrap());
+    let kept = stage.store.feedback_of(&acme(), &"spring".parse().unwrap(), &[origin]).await.unwrap();
+    assert_eq!(kept[0].at, START.plus_ms(5 * domain::time::MINUTE_MS));
 }
 
 #[tokio::test]

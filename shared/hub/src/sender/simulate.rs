@@ -5,16 +5,17 @@
 //! ```
 //!
 //! Whoever is interrupted between two of these steps leaves the claim to its lease; the next one finds the simulation by its
-//! name, which ends with the bundle's, and goes on from there.
+//! name, which ends with the bundle's, and goes on from there. What may have been created and is not found is looked for
+//! again later, and only then created.
 
 use super::{Line, Lines, Sender, route::Slots};
 use domain::{
-    bundle::{Outcome, Payload},
+    bundle::{Bundle, Outcome, Payload},
     failure::{Failure, FailureKind},
     integration::Integration,
     simulation::{Order, Simulation, SimulationStatus, origin},
     tenant::TenantScope,
-    time::{SECOND_MS, Timestamp},
+    time::{MINUTE_MS, SECOND_MS, Timestamp},
 };
 use providers::{Launch, Launched};
 use runtime::queue::Queues;
@@ -24,6 +25,10 @@ use store::{Claimed, Store, StoreError};
 /// What is not begun this long before the function's end is left for another run, in milliseconds: a token, a look, the
 /// creation and a look at it, each of which may take 10 s.
 const RESERVE_MS: i64 = 45 * SECOND_MS;
+
+/// How long after an attempt whose outcome is unknown a simulation that is not found may still be created, in
+/// milliseconds: Graph creates asynchronously (its answer to the creation is 202), so it may not list yet what it took.
+pub(super) const LISTED_AFTER_MS: i64 = 10 * MINUTE_MS;
 
 /// The most bytes of a provider's words that are kept, as JSON: a refusal is stored once for each of up to 1,000 targets,
 /// and all of them are told in one event, which the bus takes up to 256 KB of.
@@ -63,6 +68,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             launch_at: order.launch_at.filter(|at| *at > now),
             duration_days: order.duration_days,
             payload_id: order.payload_id.as_deref(),
+            may_create: listed_from(bundle) <= now,
         };
         let launched = match self.lines.open(scope, integration).await {
             Ok(line) => self.launch(scope, integration, line, &launch).await,
@@ -75,7 +81,8 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         };
         self.judge(scope, integration, slots.trial, launched.as_ref().map(|_| ()), 1).await;
         let launched = match launched {
-            Ok(launched) => launched,
+            Ok(Some(launched)) => launched,
+            Ok(None) => return all(Outcome::Deferred { until: listed_from(bundle) }),
             Err(failure) => {
                 self.pause(scope, integration, &failure).await;
                 return all(Outcome::Failed(told(&failure)));
@@ -104,7 +111,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             rev: 1,
         };
         // Before the result: what is not remembered would run unwatched.
-        self.store.begin_simulation(scope, &simulation).await?;
+        self.insist(bundle, || self.store.begin_simulation(scope, &simulation)).await?;
         all(Outcome::Sent { provider_id })
     }
 
@@ -115,7 +122,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         integration: &Arc<Integration>,
         line: Arc<L::Line>,
         launch: &Launch<'_>,
-    ) -> Result<Launched, Failure> {
+    ) -> Result<Option<Launched>, Failure> {
         match line.simulate(launch).await {
             Err(Failure { kind: FailureKind::Unauthorized, code, detail }) => {
                 self.lines.forget(scope, integration);
@@ -136,6 +143,16 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         if let Err(error) = self.leases.pause(scope, &integration.id, until, now).await {
             tracing::warn!(integration = %integration.id, %error, "the pause is known to this sender only");
         }
+    }
+}
+
+/// From when on what the provider does not list is not there. Of a claim that was interrupted, its bundle's `due` says so;
+/// of a generation that began in doubt, the attempt in doubt was before its creation.
+fn listed_from(bundle: &Bundle) -> Timestamp {
+    if bundle.uncertain && !bundle.was_interrupted() {
+        bundle.due.max(bundle.created_at.plus_ms(LISTED_AFTER_MS))
+    } else {
+        bundle.due
     }
 }
 

@@ -42,7 +42,14 @@ pub(super) async fn run(m365: &M365, dry_run: &DryRun<'_>) -> Vec<Step> {
     try_out!("payload", recipe::payload(m365, &m365.settings.payload_id));
     try_out!("pages", async { recipe::pages(m365).await.map(|()| "are there".to_owned()) });
     let Some(label) = dry_run.draft else { return steps };
-    let launch = Launch { label, targets: dry_run.targets, launch_at: None, duration_days: None, payload_id: None };
+    let launch = Launch {
+        label,
+        targets: dry_run.targets,
+        launch_at: None,
+        duration_days: None,
+        payload_id: None,
+        may_create: true,
+    };
     let mut created = None;
     try_out!("draft_created", async {
         let (simulation, _) = send::create(m365, &launch, send::Intent::Draft).await?;

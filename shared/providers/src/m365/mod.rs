@@ -42,6 +42,8 @@ pub struct Launch<'a> {
     pub duration_days: Option<u16>,
     /// What its targets receive; as the settings say when left out.
     pub payload_id: Option<&'a str>,
+    /// Whether it is created if it is not there; otherwise it is only looked for.
+    pub may_create: bool,
 }
 
 /// A simulation that was created, now or by an earlier try.
@@ -79,7 +81,7 @@ impl M365 {
 
     /// Schedules a simulation, unless one of that name is there already. People receive it: nothing but a confirmed
     /// request may lead here.
-    pub(crate) async fn simulate(&self, launch: &Launch<'_>) -> Result<Launched, Failure> {
+    pub(crate) async fn simulate(&self, launch: &Launch<'_>) -> Result<Option<Launched>, Failure> {
         send::simulate(self, launch).await
     }
 

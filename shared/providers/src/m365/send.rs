@@ -138,14 +138,17 @@ pub(super) fn named(location: &str) -> Option<Named> {
     }
 }
 
-/// Schedules a simulation, unless one of that name is there already.
-pub(super) async fn simulate(m365: &M365, launch: &Launch<'_>) -> Result<Launched, Failure> {
+/// Schedules a simulation, unless one of that name is there already. `None` if there is none and none may be created.
+pub(super) async fn simulate(m365: &M365, launch: &Launch<'_>) -> Result<Option<Launched>, Failure> {
     let duration_days = launch.duration_days.unwrap_or(m365.settings.duration_days);
     if let Some(found) = find(m365, launch.label).await? {
-        return Ok(Launched { simulation: Some(found), operation: None, duration_days });
+        return Ok(Some(Launched { simulation: Some(found), operation: None, duration_days }));
+    }
+    if !launch.may_create {
+        return Ok(None);
     }
     let (simulation, operation) = create(m365, launch, Intent::Scheduled).await?;
-    Ok(Launched { simulation, operation, duration_days })
+    Ok(Some(Launched { simulation, operation, duration_days }))
 }
 
 /// Creates a simulation; its id and that of its creation, as far as they are told.

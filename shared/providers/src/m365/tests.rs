@@ -63,8 +63,15 @@ fn targets() -> Vec<String> {
 
 async fn simulate(m365: &M365, label: &str) -> Result<Launched, Failure> {
     let targets = targets();
-    let launch = Launch { label, targets: &targets, launch_at: None, duration_days: Some(3), payload_id: None };
-    m365.simulate(&launch).await
+    let launch = Launch {
+        label,
+        targets: &targets,
+        launch_at: None,
+        duration_days: Some(3),
+        payload_id: None,
+        may_create: true,
+    };
+    Ok(m365.simulate(&launch).await?.expect("it may be created"))
 }
 
 #[tokio::test]
@@ -182,14 +189,18 @@ async fn a_simulation_is_scheduled_and_its_id_taken_from_the_location() {
     assert_eq!((&body["durationInDays"], &body["launchDateTime"]), (&json!(3), &Value::Null));
 
     let at = Timestamp::parse("2026-12-01T08:00:00Z");
+    let targets = targets();
     let launch = Launch {
         label: "Later",
-        targets: &targets(),
+        targets: &targets,
         launch_at: at,
         duration_days: None,
         payload_id: Some("other-payload"),
+        may_create: false,
     };
-    assert_eq!(m365.simulate(&launch).await.unwrap().duration_days, 7);
+    assert_eq!(m365.simulate(&launch).await.unwrap(), None, "it is not there");
+    let launch = Launch { may_create: true, ..launch };
+    assert_eq!(m365.simulate(&launch).await.unwrap().unwrap().duration_days, 7);
     let body = double.record().requests.last().unwrap().body.clone();
     assert_eq!(body["launchDateTime"], "2026-12-01T08:00:00.000Z");
     assert!(body["payload@odata.bind"].as_str().unwrap().ends_with("/payloads/other-payload"));

@@ -33,6 +33,8 @@ const AT_ONCE: usize = 8;
 
 /// Only where there is nothing, or only what is over: DynamoDB deletes late.
 const UNLESS_THERE: &str = "attribute_not_exists(pk) OR #ttl < :now";
+/// Only where there is nothing: no generation is ever written over another.
+const IF_NEW: &str = "attribute_not_exists(pk)";
 /// Only while this claim is the newest.
 const WHILE_CLAIMED: &str = "st = :sending AND f = :fence";
 
@@ -60,7 +62,7 @@ fn put_next(scope: &TenantScope, next: &Bundle, look: Timestamp) -> Write {
     let look = Look::at(Kind::Bundle, &key, look);
     let mut item = write_bundle(key, next);
     look.put_into(&mut item);
-    Write::put(item)
+    Write::put(item).only_if(IF_NEW)
 }
 
 /// A change of a claimed bundle.
@@ -252,7 +254,12 @@ impl Bundles for DynamoStore {
         writes.extend(next.iter().map(|next| put_next(scope, next, look_at(next.due, queued_by_caller))));
         match self.transact(&writes).await? {
             Transacted::Done => Ok(()),
-            Transacted::Refused(_, stored) => already(stored.as_ref(), bundle, change),
+            // Of a repeat nothing is as it was: the first write, that of the finished bundle, tells whose work it is.
+            Transacted::Refused(0, stored) => already(stored.as_ref(), bundle, change),
+            Transacted::Refused(..) => {
+                tracing::error!(bundle = %bundle.id, "a generation that should follow is there already");
+                Err(StoreError::Conflict)
+            }
         }
     }
 

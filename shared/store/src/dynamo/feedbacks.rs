@@ -92,8 +92,7 @@ pub(super) fn read_reporter(item: &Item) -> Option<Reporter> {
 }
 
 /// Adds some reports of one bundle.
-fn add(key: Key, reporter: &Reporter, feedback: &BTreeMap<String, &Feedback>) -> Result<Option<Write>> {
-    let Some(first) = feedback.values().map(|feedback| feedback.at).min() else { return Ok(None) };
+fn add(key: Key, reporter: &Reporter, feedback: &BTreeMap<String, &Feedback>, now: Timestamp) -> Result<Write> {
     let mut expression = "SET i = :i, ch = :ch, #ttl = if_not_exists(#ttl, :ttl)".to_owned();
     for name in feedback.keys() {
         // Writing to a String cannot fail.
@@ -102,15 +101,21 @@ fn add(key: Key, reporter: &Reporter, feedback: &BTreeMap<String, &Feedback>) ->
     let mut write = Write::update(key, expression)
         .value(":i", text(reporter.integration.as_str()))
         .value(":ch", value_of(&reporter.channel)?)
-        .value(":ttl", number(delivery_ttl(first)));
+        .value(":ttl", number(delivery_ttl(now)));
     for (name, feedback) in feedback {
         write = write.value(&format!(":{name}"), write_value(feedback));
     }
-    Ok(Some(write))
+    Ok(write)
 }
 
 impl Feedbacks for DynamoStore {
-    async fn record_feedback(&self, scope: &TenantScope, reporter: &Reporter, feedback: &[Feedback]) -> Result<()> {
+    async fn record_feedback(
+        &self,
+        scope: &TenantScope,
+        reporter: &Reporter,
+        feedback: &[Feedback],
+        now: Timestamp,
+    ) -> Result<()> {
         let mut by_bundle: BTreeMap<(&CampaignId, BundleId), BTreeMap<String, &Feedback>> = BTreeMap::new();
         for feedback in feedback {
             let origin = BundleId::origin_of(&feedback.delivery);
@@ -122,7 +127,7 @@ impl Feedbacks for DynamoStore {
             while !reports.is_empty() {
                 let beyond = reports.keys().nth(IN_ONE_WRITE).cloned();
                 let rest = beyond.map_or_else(BTreeMap::new, |beyond| reports.split_off(&beyond));
-                writes.extend(add(keys::feedback(scope, campaign, &origin), reporter, &reports)?);
+                writes.push(add(keys::feedback(scope, campaign, &origin), reporter, &reports, now)?);
                 reports = rest;
             }
         }

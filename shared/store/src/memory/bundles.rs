@@ -237,6 +237,9 @@ impl Bundles for MemoryStore {
             let already = tables
                 .bundle_mut(scope, &bundle.campaign, &bundle.id)
                 .is_some_and(|stored| stored.bundle.state == BundleState::Done);
+            if !already && next.iter().any(|next| tables.bundle_mut(scope, &next.campaign, &next.id).is_some()) {
+                return Err(StoreError::Conflict);
+            }
             tables.settle(scope, bundle, BundleState::Done, Indexed::No, |stored| {
                 stored.results.clone_from(&bundle.results);
                 stored.finished_at = bundle.finished_at;
@@ -286,6 +289,9 @@ impl Bundles for MemoryStore {
 
     async fn resend(&self, scope: &TenantScope, bundle: &Bundle, next: &Bundle) -> Result<()> {
         self.call("resend", |state| {
+            if state.bundles.bundle_mut(scope, &next.campaign, &next.id).is_some() {
+                return Err(StoreError::Conflict);
+            }
             let stored = state.bundles.bundle_mut(scope, &bundle.campaign, &bundle.id);
             let Some(stored) = stored.filter(|stored| {
                 stored.bundle.state == BundleState::Done

@@ -7,13 +7,20 @@ use domain::{
     feedback::{Feedback, FeedbackKind},
     ids::{CampaignId, DeliveryId, TenantId},
     tenant::TenantScope,
+    time::Timestamp,
 };
 use std::collections::BTreeMap;
 
 pub(super) type Tables = BTreeMap<(TenantId, CampaignId, DeliveryId, FeedbackKind), Feedback>;
 
 impl Feedbacks for MemoryStore {
-    async fn record_feedback(&self, scope: &TenantScope, _reporter: &Reporter, feedback: &[Feedback]) -> Result<()> {
+    async fn record_feedback(
+        &self,
+        scope: &TenantScope,
+        _reporter: &Reporter,
+        feedback: &[Feedback],
+        _now: Timestamp,
+    ) -> Result<()> {
         self.call("record_feedback", |state| {
             for feedback in feedback {
                 let Feedback { campaign, delivery, kind, .. } = feedback;

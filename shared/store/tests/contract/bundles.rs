@@ -404,6 +404,25 @@ pub(crate) async fn a_resend_happens_once(store: &impl Store) {
     assert_eq!(store.generations(&acme(), &spring(), &bundle.id).await.unwrap()[0], stored);
 }
 
+pub(crate) async fn no_generation_is_written_over_another(store: &impl Store) {
+    let bundle = stored_bundle(store, 2).await;
+    let claim = claimed(store, &bundle, NOON).await.bundle;
+    let retried = done(&claim, &MemberResult::Retrying(cause()));
+    let child = next(&retried, 0, NOON.plus_ms(5_000));
+    store.finish(&acme(), &retried, std::slice::from_ref(&child), true).await.unwrap();
+    let held = claimed(store, &child, child.due).await.bundle;
+    let repeat = store.finish(&acme(), &retried, std::slice::from_ref(&child), true).await;
+    assert_eq!(repeat, Ok(()), "its answer may have been lost");
+    // By a defect, others would give their next generation the same name.
+    let resent = domain::bundle::Bundle { resends: 1, ..retried };
+    assert_eq!(store.resend(&acme(), &resent, &child).await, Err(StoreError::Conflict));
+    let other = stored_bundle(store, 2).await;
+    let failed = done(&claimed(store, &other, NOON).await.bundle, &MemberResult::Retrying(cause()));
+    let answer = store.finish(&acme(), &failed, std::slice::from_ref(&child), true).await;
+    assert_eq!(answer, Err(StoreError::Conflict));
+    assert_eq!(store.generations(&acme(), &spring(), &bundle.id).await.unwrap()[1], held);
+}
+
 pub(crate) async fn tenants_never_meet(store: &impl Store) {
     let (request, bundle) = stored_single(store).await;
     let many = stored_bundle(store, 2).await;

@@ -133,7 +133,7 @@ async fn what_comes_back_of_a_bundle_is_one_write() {
         })
         .collect();
     store.meter().reset();
-    store.record_feedback(&acme(), &reporter, &reports).await.unwrap();
+    store.record_feedback(&acme(), &reporter, &reports, NOON).await.unwrap();
     let usage = store.meter().reset();
     calls(&usage, [("UpdateItem", 1)]);
     units(&usage, 0.0, 1.0);

@@ -29,19 +29,19 @@ pub(crate) async fn of_each_kind_the_first_report_stays(store: &impl Store) {
         report(&bundle, 24, Bounced, 500, "550 5.1.1 no such user: ليلى"),
         report(&bundle, 3, Opened, 2_500, "in the same batch"),
     ];
-    store.record_feedback(&acme(), &reporter(), &first).await.unwrap();
+    store.record_feedback(&acme(), &reporter(), &first, NOON).await.unwrap();
     let late = [
         report(&bundle, 24, Bounced, 900, "again"),
         report(&bundle, 3, Opened, 1, ""),
         report(&bundle, 3, Clicked, 3_000, ""),
     ];
     for _ in 0..2 {
-        store.record_feedback(&acme(), &reporter(), &late).await.unwrap();
+        store.record_feedback(&acme(), &reporter(), &late, NOON).await.unwrap();
     }
     let expected = vec![first[0].clone(), first[1].clone(), late[2].clone(), first[2].clone()];
     assert_eq!(store.feedback_of(&acme(), &spring(), std::slice::from_ref(&bundle)).await, Ok(expected));
     assert_eq!(store.feedback_of(&scope("globex"), &spring(), &[bundle]).await, Ok(vec![]));
-    store.record_feedback(&acme(), &reporter(), &[]).await.unwrap();
+    store.record_feedback(&acme(), &reporter(), &[], NOON).await.unwrap();
 }
 
 pub(crate) async fn feedback_is_of_the_delivery_whatever_its_generation(store: &impl Store) {
@@ -51,7 +51,7 @@ pub(crate) async fn feedback_is_of_the_delivery_whatever_its_generation(store: &
         report(&single.id.child(0).unwrap(), 0, FeedbackKind::Complained, 0, "spam"),
         report(&bundle, 1, FeedbackKind::Delivered, 0, ""),
     ];
-    store.record_feedback(&acme(), &reporter(), &reports).await.unwrap();
+    store.record_feedback(&acme(), &reporter(), &reports, NOON).await.unwrap();
     let asked = [bundle.child(1).unwrap(), single.id.clone(), bundle.clone(), stored_bundle(store, 1).await.id];
     let mut found = store.feedback_of(&acme(), &spring(), &asked).await.unwrap();
     found.sort_by_key(|feedback| feedback.kind);
@@ -77,7 +77,7 @@ pub(crate) async fn feedback_is_counted_and_stands_apart_from_the_bundles(store:
             reports.push(report(&id, member, kind, 2, "why"));
         }
     }
-    store.record_feedback(&acme(), &reporter(), &reports).await.unwrap();
+    store.record_feedback(&acme(), &reporter(), &reports, NOON).await.unwrap();
     let totals = store.feedback_totals(&acme(), &spring()).await.unwrap();
     let expected = [(Delivered, 76), (Opened, 16), (FeedbackKind::Clicked, 76), (FeedbackKind::Reported, 76)];
     assert_eq!(totals, BTreeMap::from(expected));

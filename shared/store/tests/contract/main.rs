@@ -68,6 +68,7 @@ contract! {
         a_cancelled_bundle_is_settled
         a_release_stays_due_for_a_while
         a_resend_happens_once
+        no_generation_is_written_over_another
         tenants_never_meet;
     lists:
         generations_come_in_order_without_their_neighbours

@@ -197,6 +197,53 @@ async fn a_crash_after_the_creation_makes_no_second_simulation() {
 }
 
 #[tokio::test]
+async fn what_may_have_been_created_and_is_not_listed_is_looked_for_again_before_it_is_created() {
+    let stage = stage("good").await;
+    let message = stage.accept("Parcel", &["sara@contoso.com"]).await;
+    // As an interrupted sender leaves it that had just asked for the creation.
+    stage.store.claim(&acme(), &spring(), &message.bundle, stage.clock.now()).await.unwrap();
+    stage.clock.advance_ms(LEASE_MS + 1);
+    assert_eq!(stage.deliver(&message).await, sqs::Outcome::Done);
+    let record = stage.graph.record();
+    assert!(record.requests.iter().any(|call| call.path.ends_with("/simulations")), "it was looked for");
+    assert_eq!(record.simulations.len(), 0);
+    stage.clock.advance_ms(LISTED_AFTER_MS - SECOND_MS);
+    assert!(matches!(stage.deliver(&message).await, sqs::Outcome::Later { .. }));
+    assert_eq!(stage.graph.record().simulations.len(), 0);
+    stage.drain().await;
+    assert_eq!(stage.graph.record().simulations.len(), 1);
+    assert_eq!(stage.totals().await.count(DeliveryStatus::Sent), 1);
+
+    // And so it is with what a generation inherits: here the attempt is in doubt because no answer came.
+    let message = stage.accept("Second", &["sara@contoso.com"]).await;
+    let mut claimed = stage.store.claim(&acme(), &spring(), &message.bundle, stage.clock.now()).await.unwrap().bundle;
+    let failure = Failure::new(FailureKind::Unknown, "timeout", "");
+    let rules = domain::bundle::FinishRules {
+        retry_policy: stage.integration.retry_policy,
+        on_unknown: stage.integration.on_unknown,
+        class: stage.integration.provider.class(),
+        jitter: 0.0,
+    };
+    let next = claimed.finish(vec![Outcome::Failed(failure)], rules, stage.clock.now());
+    stage.store.finish(&acme(), &claimed, &next, true).await.unwrap();
+    let in_doubt = BundleMessage { bundle: next[0].id.clone(), ..message };
+    stage.clock.advance_ms(next[0].due.since_ms(stage.clock.now()));
+    assert_eq!(stage.deliver(&in_doubt).await, sqs::Outcome::Done);
+    assert_eq!(stage.graph.record().simulations.len(), 1);
+    stage.drain().await;
+    assert_eq!(stage.graph.record().simulations.len(), 2);
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_for_a_moment_makes_nobody_forget_a_simulation() {
+    let stage = stage("good").await;
+    let message = stage.accept("Parcel", &["sara@contoso.com"]).await;
+    stage.store.fail_next("begin_simulation", StoreError::Unavailable("throttled".into()));
+    assert_eq!(stage.deliver(&message).await, sqs::Outcome::Done);
+    assert_eq!(stage.totals().await.count(DeliveryStatus::Sent), 1);
+}
+
+#[tokio::test]
 async fn an_answer_that_was_lost_is_looked_for_before_anything_is_created() {
     for name in ["LOSE", "GATEWAY"] {
         let stage = stage("good").await;
