@@ -70,8 +70,12 @@ fn body(tenant: &Tenant, route: &Route) -> Value {
         }
         Some("PreflightRequest") => json!({"campaign_id": "spring", "channel": "email", "recipients": []}),
         Some("SendRequest") => message("email", &[tenant.address("me")]),
-        Some("ResendRequest" | "SecretRotate") => json!({}),
+        Some("ResendRequest" | "SecretRotate" | "ReEncrypt") => json!({}),
+        Some("DryRunRequest") => json!({"recipients": [tenant.address("me")]}),
+        Some("SuppressionCreate") => json!({"address": tenant.address("me")}),
         Some("KeyCreate") => json!({"name": "x", "scopes": ["campaigns:read"]}),
+        Some("KeyPatch") => json!({"name": "Mine now"}),
+        Some("KeyRegenerate") => json!({}),
         Some("HookCreate") => json!({"name": "Mine", "scheme": "github"}),
         Some("TenantCreate") => json!({"id": "x", "name": "x"}),
         Some(other) => panic!("what does a {other} look like?"),
