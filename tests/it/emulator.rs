@@ -32,6 +32,8 @@ impl Emulator {
         items.retain(|item| item["pk"]["S"].as_str().unwrap_or_default().starts_with(&partition));
         let auth = self.items("AuthTable").await;
         items.extend(auth.into_iter().filter(|item| item["tenant"]["S"] == *tenant));
+        // What a key used of its limits is counted by every request.
+        items.retain(|item| item["sk"]["S"] != "use");
         for item in items.iter_mut().filter_map(Value::as_object_mut) {
             // A key remembers a cheaper hash of itself when it is first used.
             item.remove("mac");

@@ -89,6 +89,8 @@ fn body(tenant: &Tenant, route: &Route) -> Value {
         Some("DryRunRequest") => json!({"recipients": [tenant.address("me")]}),
         Some("SuppressionCreate") => json!({"address": tenant.address("me")}),
         Some("KeyCreate") => json!({"name": "x", "scopes": ["campaigns:read"]}),
+        Some("KeyPatch") => json!({"name": "Mine now"}),
+        Some("KeyRegenerate") => json!({}),
         Some("HookCreate") => json!({"name": "Mine", "scheme": "github"}),
         Some("TenantCreate") => json!({"id": "x", "name": "x"}),
         Some(other) => panic!("what does a {other} look like?"),

@@ -365,7 +365,7 @@ mod tests {
         }
 
         /// What a key is answered with from an address: its denial, or none.
-        async fn from_address(&self, authorization: &str, source: &str) -> Value {
+        async fn denial_at(&self, authorization: &str, source: &str) -> Value {
             let headers = json!({ "Authorization": authorization, "X-Forwarded-For": "10.0.0.1" });
             self.ask_from("GET /v1/campaigns", &headers, source).await["context"]["denied"].clone()
         }
@@ -562,11 +562,11 @@ mod tests {
         fixture.change(|key| key.allow = allow).await;
         let bearer = fixture.bearer();
         for inside in ["10.1.2.3", "::ffff:10.1.2.3"] {
-            assert_eq!(fixture.from_address(&bearer, inside).await, Value::Null, "{inside}");
+            assert_eq!(fixture.denial_at(&bearer, inside).await, Value::Null, "{inside}");
         }
         let calls = fixture.authorizer.store.all_calls();
         for outside in ["192.0.2.1", "2001:db8::1", ""] {
-            assert_eq!(fixture.from_address(&bearer, outside).await, "address_not_allowed", "{outside}");
+            assert_eq!(fixture.denial_at(&bearer, outside).await, "address_not_allowed", "{outside}");
         }
         assert_eq!(fixture.authorizer.store.all_calls(), calls, "it counts as nothing");
     }
@@ -610,11 +610,11 @@ mod tests {
         let allow = AllowList::new(vec!["10.0.0.0/8".parse().unwrap()]).unwrap();
         fixture.change(|key| key.allow = allow).await;
         for _ in 0..30 {
-            fixture.from_address(&fixture.forged(), "192.0.2.1").await;
+            fixture.denial_at(&fixture.forged(), "192.0.2.1").await;
         }
         assert_eq!(fixture.record().await.suspended, None);
         for _ in 0..10 {
-            fixture.from_address(&fixture.forged(), "10.0.0.9").await;
+            fixture.denial_at(&fixture.forged(), "10.0.0.9").await;
         }
         assert!(fixture.record().await.suspended.is_some());
     }

@@ -154,7 +154,7 @@ mod tests {
     use runtime::testing::START;
     use store::memory::MemoryStore;
 
-    fn limited(tenant: &TenantId, tier: Tier) -> Limited<'_> {
+    fn of_tier(tenant: &TenantId, tier: Tier) -> Limited<'_> {
         Limited { name: "abcdefgh", tenant, quota: Tiers::default().of(tier) }
     }
 
@@ -162,7 +162,7 @@ mod tests {
     async fn several_instances_together_keep_the_limit_with_a_write_for_ten_requests() {
         let (store, tenant) = (MemoryStore::default(), "acme".parse().unwrap());
         let instances: Vec<Limiter> = (0..4).map(|_| Limiter::default()).collect();
-        let limited = limited(&tenant, Tier::Standard);
+        let limited = of_tier(&tenant, Tier::Standard);
         let (mut passed, mut asked) = (0, 0);
         // Ten minutes of twice as much as is allowed, four at a time.
         for step in 0..10 * 600 {
@@ -205,7 +205,7 @@ mod tests {
         let (store, tenant) = (MemoryStore::default(), "acme".parse().unwrap());
         let limiter = Limiter::default();
         for second in 0..120 {
-            let verdict = limiter.admit(&store, limited(&tenant, Tier::Basic), START.plus_ms(second * 1_000)).await;
+            let verdict = limiter.admit(&store, of_tier(&tenant, Tier::Basic), START.plus_ms(second * 1_000)).await;
             assert_eq!(verdict.retry_after_s, None, "{second}");
         }
         assert_eq!(store.calls("key_use"), 1);
@@ -216,7 +216,7 @@ mod tests {
     async fn a_refusal_says_when_and_costs_nothing() {
         let (store, tenant) = (MemoryStore::default(), "acme".parse().unwrap());
         let limiter = Limiter::default();
-        let limited = limited(&tenant, Tier::Basic);
+        let limited = of_tier(&tenant, Tier::Basic);
         for _ in 0..10 {
             assert_eq!(limiter.admit(&store, limited, START).await.retry_after_s, None);
         }
@@ -247,7 +247,7 @@ mod tests {
     async fn without_the_table_it_goes_on_at_its_own_pace() {
         let (store, tenant) = (MemoryStore::default(), "acme".parse().unwrap());
         let limiter = Limiter::default();
-        let limited = limited(&tenant, Tier::Basic);
+        let limited = of_tier(&tenant, Tier::Basic);
         for number in 0..20 {
             store.fail_next("key_use", StoreError::Unavailable("throttled".into()));
             let verdict = limiter.admit(&store, limited, START).await;

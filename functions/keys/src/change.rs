@@ -57,8 +57,12 @@ pub(crate) async fn change<S: Access + KeyUses>(
         key.allow = allow;
     }
     if let Some(expires_at) = expires_at {
-        told.push(format!("expires {}", expires_at.map_or_else(|| "never".to_owned(), Timestamp::to_rfc3339)));
-        key.expire(expires_at, now);
+        let end = match expires_at {
+            Expiry::Never => None,
+            Expiry::At(end) => Some(end),
+        };
+        told.push(format!("expires {}", end.map_or_else(|| "never".to_owned(), Timestamp::to_rfc3339)));
+        key.expire(end, now);
     }
     if !told.is_empty() {
         keys.save(&caller, &mut key, "key.changed", told.join("; "), now).await?;
@@ -171,7 +175,13 @@ impl<S: Access + KeyUses> Keys<S> {
 struct Changes {
     name: Option<String>,
     allow: Option<AllowList>,
-    expires_at: Option<Option<Timestamp>>,
+    expires_at: Option<Expiry>,
+}
+
+#[derive(Clone, Copy)]
+enum Expiry {
+    Never,
+    At(Timestamp),
 }
 
 fn well_formed(patch: &KeyPatch, now: Timestamp) -> Answer<Changes> {
@@ -192,9 +202,9 @@ fn well_formed(patch: &KeyPatch, now: Timestamp) -> Answer<Changes> {
     }
     let expires_at = match patch.expires_at.as_deref() {
         None => None,
-        Some("never") => Some(None),
+        Some("never") => Some(Expiry::Never),
         Some(text) => match until(text, now) {
-            Ok(end) => Some(Some(end)),
+            Ok(end) => Some(Expiry::At(end)),
             Err(message) => {
                 fault("expires_at", "invalid", message.to_owned());
                 None

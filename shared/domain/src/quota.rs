@@ -462,6 +462,10 @@ mod tests {
             }
         }
 
+        fn passes(&self) -> u32 {
+            u32::try_from(self.passed.len()).unwrap()
+        }
+
         fn most_in(&self, span_ms: i64) -> u32 {
             let mut counts = BTreeMap::new();
             for at in &self.passed {
@@ -478,7 +482,7 @@ mod tests {
                 let instance = number as usize % self.all.len();
                 let _ = self.ask(instance, at);
             }
-            self.passed.len() as f64 / f64::from(total)
+            f64::from(self.passes()) / f64::from(total)
         }
     }
 
@@ -512,7 +516,7 @@ mod tests {
             for number in 0..asks {
                 let _ = instances.ask(number % count, NOON);
             }
-            let passed = u32::try_from(instances.passed.len()).unwrap();
+            let passed = instances.passes();
             let Quota { burst, .. } = instances.quota;
             let slack = if count == 1 { 0 } else { instances.quota.block() };
             prop_assert!(passed <= burst + slack, "{passed}");
@@ -544,7 +548,7 @@ mod tests {
             let asked = f64::from(per_minute * 10);
             let writes = f64::from(instances.writes) / asked;
             assert!(writes <= 0.1, "{tier} {count} {per_minute}: {writes}");
-            let of_passed = f64::from(instances.writes) / instances.passed.len() as f64;
+            let of_passed = f64::from(instances.writes) / f64::from(instances.passes());
             assert!(of_passed <= 0.12, "{tier} {count} {per_minute}: {of_passed} of those that passed");
         }
     }

@@ -151,11 +151,9 @@ async fn carry_out(verb: Verb, tenant: Option<TenantId>, api: &Api) -> Outcome {
 
 fn made(created: &KeyCreated) -> String {
     let id = &created.view.id;
-    let mut text = format!("{}\n\nKeep it now: it cannot be shown again. Its identifier is {id}.", created.key);
-    if let Some(until) = &created.view.old_secret_until {
-        text.push_str(&format!(" The old secret works until {until}."));
-    }
-    text
+    let until = created.view.old_secret_until.as_ref();
+    let old = until.map(|until| format!(" The old secret works until {until}.")).unwrap_or_default();
+    format!("{}\n\nKeep it now: it cannot be shown again. Its identifier is {id}.{old}", created.key)
 }
 
 fn scopes(key: &KeyView) -> String {

@@ -208,6 +208,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_read_from_its_pointer_of_the_form_before_too() {
+        let image = |more: &[(&str, i64)]| {
+            let mut item = Item::from([
+                ("pk".to_owned(), text("T#acme#CFG")),
+                ("sk".to_owned(), text("KEY#key_01JD0000000000000000000000")),
+                ("prefix".to_owned(), text("abcdefgh")),
+            ]);
+            item.extend(more.iter().map(|(name, value)| ((*name).to_owned(), number(*value))));
+            StreamItem::from(item)
+        };
+        let change = committed(Some(image(&[])), image(&[("expires_at", NOON.0), ("reminded", 7)])).unwrap();
+        let Some(Committed::Key { scope, id, old, new }) = change else { panic!("{change:?}") };
+        assert_eq!((scope.tenant().as_str(), id.as_str()), ("acme", "key_01JD0000000000000000000000"));
+        assert_eq!((old.unwrap().reminded, new.reminded, new.expires_at), (None, Some(7), Some(NOON)));
+    }
+
+    #[test]
     fn what_was_over_is_no_predecessor() {
         let old = bundle(None);
         let new = Bundle { created_at: NOON.plus_ms(KEEP_MS + 1_000), ..old.clone() };
