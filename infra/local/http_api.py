@@ -2,6 +2,7 @@
 
 SAM hands the routes over as an OpenAPI body, which the emulator ignores; so locally every `HttpApi` event becomes an
 integration and a route, as CloudFormation would read them out of that body. `test_http_api.py` holds the two equal.
+Throttling (`RouteSettings`) is left out: the emulator has none.
 """
 
 API = "ServerlessHttpApi"  # the logical id SAM gives to the API of the Globals section

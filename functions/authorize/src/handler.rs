@@ -770,7 +770,11 @@ mod tests {
         company.provider.behaviour().down = Some(503);
         assert_eq!(ask(&authorizer, &company.token(&json!({}))).await, denied("unavailable"));
         company.provider.behaviour().down = None;
-        company.clock.advance_ms(10_000);
+        let asked = company.provider.behaviour().asked["configuration"];
+        company.clock.advance_ms(29_999);
+        assert_eq!(ask(&authorizer, &company.token(&json!({}))).await, denied("unavailable"));
+        assert_eq!(company.provider.behaviour().asked["configuration"], asked, "it is left alone for half a minute");
+        company.clock.advance_ms(1);
         let good = company.token(&json!({}));
         let claims = json!({
             "iss": company.provider.url(), "aud": "api", "sub": "sara", "exp": NOW_S + 3_600, "roles": ["Boss"],

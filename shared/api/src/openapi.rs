@@ -163,7 +163,7 @@ fn operation(route: &Route) -> Value {
     if route.function == "enqueue" {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255},
-            "description": "Repeat a request with the same key and body and it is done once.",
+            "description": "Repeat a request with the same key and body and it is done once. Required on the channel `m365`.",
         }));
     }
     let media = match route.path.rsplit('/').next() {

@@ -4,7 +4,7 @@ use super::{Refused, Token, discover, jwks::KeySet, token::Claims};
 use crate::oidc::token::Expected;
 use domain::{
     failure::Failure,
-    time::{HOUR_MS, MINUTE_MS, Timestamp},
+    time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp},
 };
 use guard::Guard;
 use std::{collections::HashMap, sync::Arc};
@@ -18,8 +18,9 @@ const STALE_MS: i64 = 24 * HOUR_MS;
 /// The pause between two fetches of one issuer's keys, in milliseconds: tokens with made-up key ids do not make us ask
 /// more often.
 const PAUSE_MS: i64 = MINUTE_MS;
-/// The same after a fetch that failed while there are no keys at all: everybody waits for it.
-const PAUSE_EMPTY_MS: i64 = 5_000;
+/// The same after a fetch that failed while there are no keys at all, in milliseconds. Everybody who asks meanwhile is told
+/// at once that they cannot be judged: an issuer that answers slowly costs seconds every half minute, not all the time.
+const PAUSE_EMPTY_MS: i64 = 30 * SECOND_MS;
 /// How many issuers are remembered.
 const ISSUERS: usize = 500;
 
