@@ -3,7 +3,7 @@
 //! One small record a key ([`KeyUse`]) counts what was *leased*: an instance takes a block of requests from it by one
 //! conditional write and spends it in memory ([`Allowance`]). So what all instances together let through in a minute and
 //! in an hour of the clock is never more than was leased, which is never more than the limit. A block is as large as what
-//! the instance let through in the last minute, at most a quarter of the minute's limit: an instance that is busy writes
+//! the instance let through in the last minute, at most half a burst (or 15): an instance that is busy writes
 //! once for ten requests or more, one that is not writes once for each of its first few.
 //!
 //! A block is good until the end of its minute. What is left of it then is lost to that minute, and given back to the
@@ -28,10 +28,10 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// The largest block that is leased.
-    const fn block(self) -> u32 {
-        let quarter = self.minute.div_ceil(4);
-        if quarter == 0 { 1 } else { quarter }
+    /// The largest block that is leased: half a burst, so that several instances share the bucket; but not so few that a
+    /// tier of small bursts writes more than once for ten requests.
+    fn block(self) -> u32 {
+        self.minute.div_ceil(4).min((self.burst / 2).max(15)).max(1)
     }
 
     /// How long the bucket takes to refill by `count` requests, in milliseconds.
@@ -544,7 +544,9 @@ mod tests {
             let mut instances = Instances::new(tier, count);
             let minute = instances.quota.minute;
             let usable = instances.steady_from(NOON.plus_ms(offset), minute, 5);
-            prop_assert!(usable >= 0.75, "{tier} {count}: {usable}");
+            // The few blocks of a basic key do not go far over several instances.
+            let least = if tier == Tier::Basic && count > 1 { 0.65 } else { 0.8 };
+            prop_assert!(usable >= least, "{tier} {count}: {usable}");
         }
     }
 
