@@ -76,7 +76,7 @@ fn body(tenant: &Tenant, route: &Route) -> Value {
     match route.request {
         None => Value::Null,
         Some("IntegrationCreate") => tenant.email_settings(),
-        Some("IntegrationPatch" | "HookPatch") => json!({"name": "Mine now"}),
+        Some("IntegrationPatch" | "HookPatch" | "KeyPatch") => json!({"name": "Mine now"}),
         Some("SecretsPut") => json!({"secrets": {"password": "mine now"}}),
         Some("ProbePut") => json!({"interval_minutes": 1}),
         Some("SettingsPatch") => json!({"sandbox": {"email": ["me@evil.example"]}}),
@@ -85,12 +85,10 @@ fn body(tenant: &Tenant, route: &Route) -> Value {
         }
         Some("PreflightRequest") => json!({"campaign_id": "spring", "channel": "email", "recipients": []}),
         Some("SendRequest") => message("email", &[tenant.address("me")]),
-        Some("ResendRequest" | "ReEncrypt" | "SecretRotate") => json!({}),
+        Some("ResendRequest" | "SecretRotate" | "ReEncrypt" | "KeyRegenerate") => json!({}),
         Some("DryRunRequest") => json!({"recipients": [tenant.address("me")]}),
         Some("SuppressionCreate") => json!({"address": tenant.address("me")}),
         Some("KeyCreate") => json!({"name": "x", "scopes": ["campaigns:read"]}),
-        Some("KeyPatch") => json!({"name": "Mine now"}),
-        Some("KeyRegenerate") => json!({}),
         Some("HookCreate") => json!({"name": "Mine", "scheme": "github"}),
         Some("TenantCreate") => json!({"id": "x", "name": "x"}),
         Some(other) => panic!("what does a {other} look like?"),

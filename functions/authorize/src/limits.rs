@@ -203,9 +203,9 @@ mod tests {
     #[tokio::test]
     async fn one_that_is_alone_writes_without_reading() {
         let (store, tenant) = (MemoryStore::default(), "acme".parse().unwrap());
-        let limiter = Limiter::default();
+        let instance = Limiter::default();
         for second in 0..120 {
-            let verdict = limiter.admit(&store, of_tier(&tenant, Tier::Basic), START.plus_ms(second * 1_000)).await;
+            let verdict = instance.admit(&store, of_tier(&tenant, Tier::Basic), START.plus_ms(second * 1_000)).await;
             assert_eq!(verdict.retry_after_s, None, "{second}");
         }
         assert_eq!(store.calls("key_use"), 1);
@@ -215,14 +215,14 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_says_when_and_costs_nothing() {
         let (store, tenant) = (MemoryStore::default(), "acme".parse().unwrap());
-        let limiter = Limiter::default();
+        let instance = Limiter::default();
         let limited = of_tier(&tenant, Tier::Basic);
         for _ in 0..10 {
-            assert_eq!(limiter.admit(&store, limited, START).await.retry_after_s, None);
+            assert_eq!(instance.admit(&store, limited, START).await.retry_after_s, None);
         }
         let calls = store.all_calls();
         for _ in 0..50 {
-            assert_eq!(limiter.admit(&store, limited, START).await.retry_after_s, Some(1));
+            assert_eq!(instance.admit(&store, limited, START).await.retry_after_s, Some(1));
         }
         assert_eq!(store.all_calls(), calls);
     }
@@ -246,11 +246,11 @@ mod tests {
     #[tokio::test]
     async fn without_the_table_it_goes_on_at_its_own_pace() {
         let (store, tenant) = (MemoryStore::default(), "acme".parse().unwrap());
-        let limiter = Limiter::default();
+        let instance = Limiter::default();
         let limited = of_tier(&tenant, Tier::Basic);
         for number in 0..20 {
             store.fail_next("key_use", StoreError::Unavailable("throttled".into()));
-            let verdict = limiter.admit(&store, limited, START).await;
+            let verdict = instance.admit(&store, limited, START).await;
             assert_eq!(verdict.retry_after_s.is_none(), number < 10, "{number}");
         }
     }

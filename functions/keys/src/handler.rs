@@ -431,8 +431,8 @@ mod tests {
         );
         assert_eq!(made.body["limits"], json!({"minute": 300, "hour": 10_000, "burst": 50}));
         let path = &made.headers["location"];
-        let changes = json!({"name": "deploy", "tier": "premium", "allow": [], "expires_at": "2025-12-24T12:00:00Z"});
-        let changed = fixture.change(&admin, Method::PATCH, path, changes).await;
+        let wishes = json!({"name": "deploy", "tier": "premium", "allow": [], "expires_at": "2025-12-24T12:00:00Z"});
+        let changed = fixture.change(&admin, Method::PATCH, path, wishes).await;
         let seen = ["name", "scopes", "tier", "allow", "expires_at", "state"].map(|field| changed.body[field].clone());
         assert_eq!(
             json!(seen),

