@@ -2,18 +2,22 @@
 
 use domain::{
     ids::TenantId,
-    quota::{Allowance, Quota, Reached, Step, Window, seconds_until},
-    time::{SECOND_MS, Timestamp},
+    quota::{Allowance, Quota, Reached, Step, seconds_until},
+    time::Timestamp,
 };
-use std::{collections::HashMap, sync::Arc};
+use runtime::entropy::jitter;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use store::{KeyUseConflict, KeyUses, StoreError};
 use tokio::sync::Mutex;
 
 /// How many keys are remembered.
 const ENTRIES: usize = 1_000;
 
-/// How often a lease is tried while others lease, too.
-const ROUNDS: u32 = 8;
+/// How often a lease is tried while others lease, too. Each round loses to somebody who got one.
+const ROUNDS: u32 = 20;
+
+/// The longest pause before another try, in milliseconds: instances that began together must not go on together.
+const PAUSE_MS: f64 = 20.0;
 
 /// The limits of one who calls.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +89,6 @@ async fn decide(
             allowance.refused(reached);
             Err(reached)
         }
-        Leased::Busy => Err(Reached { window: Window::Burst, until: now.plus_ms(SECOND_MS) }),
         // Limits protect the hub from callers, not callers from their work: what can be done without the table goes on,
         // at the pace of this instance's own bucket.
         Leased::Unavailable(error) => {
@@ -101,9 +104,7 @@ async fn decide(
 enum Leased {
     Yes,
     No(Reached),
-    /// Too many instances lease at once.
-    Busy,
-    /// The table is away.
+    /// The table is away, or more instances lease at once than get their turn.
     Unavailable(StoreError),
 }
 
@@ -137,11 +138,13 @@ async fn lease(
             Err(KeyUseConflict::Newer(newer)) => {
                 alone = false;
                 stored = Some(*newer);
+                let pause_ms = jitter().abs() * PAUSE_MS;
+                tokio::time::sleep(Duration::from_secs_f64(pause_ms / 1_000.0)).await;
             }
             Err(KeyUseConflict::Store(error)) => return Leased::Unavailable(error),
         }
     }
-    Leased::Busy
+    Leased::Unavailable(StoreError::Unavailable("too many instances lease at once".into()))
 }
 
 #[cfg(test)]
@@ -182,6 +185,17 @@ mod tests {
         }
         let writes = store.calls("save_key_use");
         assert!(writes * 10 <= asked as u64, "{writes} writes for {asked} requests");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn instances_that_begin_together_do_not_refuse_what_is_within_the_limit() {
+        let (store, tenant) = (MemoryStore::default(), "acme".parse().unwrap());
+        let instances: Vec<Limiter> = (0..40).map(|_| Limiter::default()).collect();
+        let limited = of_tier(&tenant, Tier::Premium);
+        let verdicts = instances.iter().map(|instance| instance.admit(&store, limited, START));
+        let verdicts = futures::future::join_all(verdicts).await;
+        assert!(verdicts.iter().all(|verdict| verdict.retry_after_s.is_none()), "{verdicts:?}");
+        assert!(store.calls("save_key_use") >= 40, "each tries to lease");
     }
 
     async fn all_at_once(
