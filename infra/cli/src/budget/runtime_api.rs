@@ -99,12 +99,19 @@ fn head(mut stream: TcpStream) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
+/// "No such process", as Linux numbers it.
+const ESRCH: i32 = 3;
+
 /// What all threads of a process have spent, by the scheduler's own count in nanoseconds: `/proc/<pid>/stat` counts in
 /// hundredths of a second.
 fn cpu_us(pid: u32) -> io::Result<u64> {
     let mut spent_ns = 0;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let text = fs::read_to_string(thread?.path().join("schedstat"))?;
+        let text = match fs::read_to_string(thread?.path().join("schedstat")) {
+            // It ended since the folder was listed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH) => continue,
+            text => text?,
+        };
         let first = text.split_whitespace().next().and_then(|number| number.parse::<u64>().ok());
         spent_ns += first.ok_or_else(|| io::Error::other(format!("schedstat says {text:?}")))?;
     }
