@@ -13,23 +13,6 @@ use trunkline::{
 /// The senders: what the budget says of start and size holds for each of them.
 pub(super) const SENDERS: [&str; 2] = ["send-slack", "send-email"];
 
-const OTHERS: &[&str] = &[
-    "configure",
-    "deliveries",
-    "keys",
-    "preflight",
-    "probe",
-    "send-m365",
-    "send-teams",
-    "sign-in",
-    "suppressions",
-    "sweep",
-    "tenants",
-    "track",
-    "track-m365",
-    "track-ses",
-];
-
 /// Builds what is missing and returns the folder to deploy.
 pub(super) async fn build(progress: &Progress) -> Fallible<PathBuf> {
     let project = Project::here();
@@ -40,7 +23,9 @@ pub(super) async fn build(progress: &Progress) -> Fallible<PathBuf> {
     progress
         .step("Measured functions, release build", async |bar| build_only(&project, true, &with_double, bar).await)
         .await?;
-    progress.step("Other functions", async |bar| build_only(&project, false, OTHERS, bar).await).await?;
+    let others = others(&project, &shipped)?;
+    let names: Vec<_> = others.iter().map(String::as_str).collect();
+    progress.step("Other functions", async |bar| build_only(&project, false, &names, bar).await).await?;
 
     let folder = project.target.join("trunkline/budget");
     if folder.exists() {
@@ -50,8 +35,20 @@ pub(super) async fn build(progress: &Progress) -> Fallible<PathBuf> {
     for program in shipped {
         symlink(project.target.join("release").join(program), folder.join(program))?;
     }
-    for program in OTHERS {
-        symlink(project.target.join("debug").join(program), folder.join(program))?;
+    for program in others {
+        symlink(project.target.join("debug").join(&program), folder.join(&program))?;
     }
     Ok(folder)
+}
+
+/// The functions that are not in `shipped`: the template wants every one.
+fn others(project: &Project, shipped: &[&str]) -> Fallible<Vec<String>> {
+    let mut others = Vec::new();
+    for function in fs::read_dir(project.root.join("functions"))? {
+        let name = function?.file_name().to_string_lossy().into_owned();
+        if !shipped.contains(&name.as_str()) {
+            others.push(name);
+        }
+    }
+    Ok(others)
 }
