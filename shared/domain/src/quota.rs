@@ -9,6 +9,9 @@
 //! A block is good until the end of its minute. What is left of it then is lost to that minute, and given back to the
 //! hour with the next lease.
 //!
+//! The authorizer lets an instance go on without a lease, by its own bucket, when the table is away or too many lease at the
+//! same moment; only then may minute and hour be exceeded.
+//!
 //! The burst (how many at once) is a bucket that refills at the minute's rate. An instance keeps to it exactly. Over all
 //! instances, blocks are leased only while the shared bucket is not empty, so it is overdrawn by less than one block.
 
