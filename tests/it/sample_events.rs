@@ -18,6 +18,7 @@ const ANSWERS: &[(&str, &str, Option<&str>)] = &[
     ("send-email", "/batchItemFailures", Some("[]")),
     ("send-slack", "/batchItemFailures", Some("[]")),
     ("send-teams", "/batchItemFailures", Some("[]")),
+    ("send-webhook", "/batchItemFailures", Some("[]")),
     ("send-m365", "/batchItemFailures", Some("[]")),
     ("publish", "/batchItemFailures", Some("[]")),
     ("track", "/statusCode", Some("404")),
@@ -60,6 +61,7 @@ async fn every_queue_hides_a_message_for_six_times_its_functions_limit() {
         ("EmailQueueUrl", "send-email"),
         ("SlackQueueUrl", "send-slack"),
         ("TeamsQueueUrl", "send-teams"),
+        ("WebhookQueueUrl", "send-webhook"),
         ("M365QueueUrl", "send-m365"),
         ("ProbeQueueUrl", "probe"),
     ] {

@@ -19,7 +19,7 @@ mod tests {
         let stage = Stage::new().await;
         let catalog = stage.get("/v1/catalog").await.body;
         let providers: Vec<_> = catalog["items"].as_array().unwrap().iter().map(|entry| &entry["provider"]).collect();
-        assert_eq!(providers, ["smtp", "sendgrid", "postmark", "ses", "slack", "teams", "m365", "entra"]);
+        assert_eq!(providers, ["smtp", "sendgrid", "postmark", "ses", "slack", "teams", "m365", "entra", "webhook"]);
         assert_eq!(catalog["items"][0]["schema"]["properties"]["port"]["default"], 587);
         assert_eq!(catalog["items"][4]["secrets"][0]["name"], "bot_token");
     }

@@ -165,8 +165,13 @@ impl Stage {
                     sandbox: false,
                     pinned: false,
                     uncertain: false,
+                    answers: Vec::new(),
+                    after: None,
                 };
-                (bundle, Payload { recipients: users.iter().map(|user| recipient(user)).collect() })
+                (
+                    bundle,
+                    Payload { recipients: users.iter().map(|user| recipient(user)).collect(), ..Payload::default() },
+                )
             })
             .collect();
         let request = Request {
@@ -177,6 +182,7 @@ impl Stage {
             dispatched: false,
             created_at: now,
             envelope: Envelope { content: Content::Message(Text { text: "Hello".into(), ..Text::default() }) },
+            call: None,
         };
         let only = bundles.first().filter(|_| single).map(|(bundle, payload)| (bundle, payload));
         self.store.create_request(&self.scope, &request, only).await.unwrap();

@@ -5,16 +5,16 @@ use api::{
     problem::{Problem, ProblemKind},
 };
 use domain::{
-    bundle::{Bundle, BundleId, BundleState, Envelope, Payload, Recipient},
+    bundle::{Bundle, BundleId, Envelope, Payload, Recipient},
     channel::Channel,
     ids::{CampaignId, IntegrationId, RequestId},
     message::Content,
     tenant::TenantScope,
     time::Timestamp,
 };
-use hub::dispatch;
+use hub::accept;
 use runtime::{http::Answer, queue::Queues};
-use store::{Bundles, Created, Request};
+use store::{Bundles, Request};
 
 /// Deliveries that may go.
 pub(crate) struct Accepted<'a> {
@@ -41,38 +41,19 @@ impl Accepted<'_> {
     ) -> Answer<RequestId> {
         let bundles = self.bundles(now);
         let request = Request {
-            id: self.id,
+            id: self.id.clone(),
             campaign: self.campaign.clone(),
             body_hash: self.body_hash,
-            bundles: if bundles.len() == 1 && bundles[0].0.id.number.is_none() { 0 } else { count(bundles.len()) },
+            bundles: 0,
             dispatched: false,
             created_at: now,
             envelope: Envelope { content: self.content },
+            call: None,
         };
-        let single = bundles.first().filter(|_| request.bundles == 0).map(|(bundle, payload)| (bundle, payload));
-        let repeat = match store.create_request(self.scope, &request, single).await? {
-            Created::Fresh => false,
-            Created::Exists(earlier) => {
-                same_body(&earlier, &request.body_hash)?;
-                if earlier.dispatched {
-                    return Ok(request.id);
-                }
-                true
-            }
-        };
-        if single.is_none() {
-            store.write_bundles(self.scope, &bundles, repeat).await?;
+        match accept::write_then_queue(store, queues, self.scope, request, bundles).await? {
+            accept::Accepted::Stored => Ok(self.id),
+            accept::Accepted::OtherBody => Err(other_body().into()),
         }
-        let states: Vec<Bundle> = bundles.into_iter().map(|(bundle, _)| bundle).collect();
-        let all_queued = dispatch::queue_all(queues, self.scope, &states, 0).await;
-        // Of a single one, the claim is the mark. And a mark that fails costs only a second look by the sweeper.
-        if all_queued
-            && request.bundles > 0
-            && let Err(error) = store.mark_dispatched(self.scope, self.campaign, &request.id).await
-        {
-            tracing::warn!(request = %request.id, %error, "dispatched but not marked; the sweeper will look again");
-        }
-        Ok(request.id)
     }
 
     fn bundles(&self, now: Timestamp) -> Vec<(Bundle, Payload)> {
@@ -82,26 +63,11 @@ impl Accepted<'_> {
             .enumerate()
             .map(|(number, recipients)| {
                 let number = if only_one { None } else { Some(count(number)) };
-                let bundle = Bundle {
-                    id: BundleId { request: self.id.clone(), number, generation: 0 },
-                    campaign: self.campaign.clone(),
-                    channel: self.channel,
-                    integration: self.integration.clone(),
-                    state: BundleState::Queued,
-                    members: (0..count(recipients.len())).collect(),
-                    results: Vec::new(),
-                    attempts: 0,
-                    fence: 0,
-                    lease_until: Timestamp(0),
-                    due: now,
-                    created_at: now,
-                    finished_at: None,
-                    resends: 0,
-                    sandbox: self.sandbox,
-                    pinned: self.pinned,
-                    uncertain: false,
-                };
-                (bundle, Payload { recipients: recipients.to_vec() })
+                let id = BundleId { request: self.id.clone(), number, generation: 0 };
+                let first =
+                    Bundle::first(id, self.campaign, self.channel, self.integration, count(recipients.len()), now);
+                let bundle = Bundle { sandbox: self.sandbox, pinned: self.pinned, ..first };
+                (bundle, Payload { recipients: recipients.to_vec(), ..Payload::default() })
             })
             .collect()
     }
@@ -135,10 +101,11 @@ pub(crate) fn body_hash(request: &SendRequest) -> String {
 
 /// An idempotency key stands for one body.
 pub(crate) fn same_body(earlier: &Request, body_hash: &str) -> Answer<()> {
-    if earlier.body_hash == body_hash {
-        return Ok(());
-    }
+    if earlier.body_hash == body_hash { Ok(()) } else { Err(other_body().into()) }
+}
+
+fn other_body() -> Problem {
     let detail = "This Idempotency-Key was used in this campaign for another body. Use a new key for a new request, \
                   or send the same body again.";
-    Err(Problem::new(ProblemKind::IdempotencyMismatch, detail).into())
+    Problem::new(ProblemKind::IdempotencyMismatch, detail)
 }

@@ -86,6 +86,8 @@ impl Stage {
             sandbox: false,
             pinned: false,
             uncertain: false,
+            answers: Vec::new(),
+            after: None,
         };
         let recipient = Recipient {
             user_id: "u1".parse().unwrap(),
@@ -93,7 +95,7 @@ impl Stage {
             locale: None,
             variables: BTreeMap::new(),
         };
-        (bundle, Payload { recipients: vec![recipient] })
+        (bundle, Payload { recipients: vec![recipient], ..Payload::default() })
     }
 
     fn header(&self, id: &RequestId, bundles: u16) -> Request {
@@ -105,6 +107,7 @@ impl Stage {
             dispatched: false,
             created_at: self.clock.now(),
             envelope: Envelope { content: Content::Message(Text { text: "Hello".into(), ..Text::default() }) },
+            call: None,
         }
     }
 

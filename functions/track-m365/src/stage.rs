@@ -94,7 +94,7 @@ impl Stage {
             locale: None,
             variables: BTreeMap::new(),
         });
-        let payload = Payload { recipients: recipients.collect() };
+        let payload = Payload { recipients: recipients.collect(), ..Payload::default() };
         let bundle = Bundle {
             id: origin.clone(),
             campaign: spring(),
@@ -113,6 +113,8 @@ impl Stage {
             sandbox: false,
             pinned: false,
             uncertain: false,
+            answers: Vec::new(),
+            after: None,
         };
         self.store.write_bundles(&acme(), &[(bundle, payload)], false).await.unwrap();
         let mut distinct: Vec<String> = targets.iter().map(|address| address.to_lowercase()).collect();

@@ -32,7 +32,7 @@ mod price {
 const SQS_REQUESTS_PER_BATCH: u64 = 2;
 
 /// The functions that a queue's event source invokes.
-const QUEUE_CONSUMERS: [&str; 4] = ["send-email", "send-slack", "send-teams", "probe"];
+const QUEUE_CONSUMERS: [&str; 5] = ["send-email", "send-slack", "send-teams", "send-webhook", "probe"];
 
 /// What was used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -22,6 +22,7 @@ use crate::{
     message::Content,
     retry::RetryPolicy,
     time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp},
+    webhook::{Answer, OutEvent},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr};
@@ -313,13 +314,19 @@ pub struct Bundle {
     /// Whether the integration may have taken some member already: its outcome was unknown, or the attempt was
     /// interrupted. What one provider may have taken is never handed to another.
     pub uncertain: bool,
+    /// What the endpoint answered, in the order of `members`; empty until finished, and on every other channel.
+    pub answers: Vec<Answer>,
+    /// The bundle of the same endpoint and key that has to be over first, where strict order is wanted.
+    pub after: Option<BundleId>,
 }
 
-/// Who is to receive the deliveries of a bundle; written once, shared by all its generations.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Who is to receive the deliveries of a bundle, or which events they are; written once, shared by all its generations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payload {
     /// The recipients by number.
     pub recipients: Vec<Recipient>,
+    /// On the channel of webhooks, the events by number, and no recipients.
+    pub events: Vec<OutEvent>,
 }
 
 /// One recipient of a send request.
@@ -402,6 +409,39 @@ pub struct FinishRules {
 }
 
 impl Bundle {
+    /// A bundle that waits to be sent for the first time, with the members 0 to `count`.
+    #[must_use]
+    pub fn first(
+        id: BundleId,
+        campaign: &CampaignId,
+        channel: Channel,
+        integration: &IntegrationId,
+        count: u16,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            campaign: campaign.clone(),
+            channel,
+            integration: integration.clone(),
+            state: BundleState::Queued,
+            members: (0..count).collect(),
+            results: Vec::new(),
+            attempts: 0,
+            fence: 0,
+            lease_until: Timestamp(0),
+            due: now,
+            created_at: now,
+            finished_at: None,
+            resends: 0,
+            sandbox: false,
+            pinned: false,
+            uncertain: false,
+            answers: Vec::new(),
+            after: None,
+        }
+    }
+
     /// Claims the bundle at `now`. `Ok(true)` says that an earlier claim's lease ran out, so that the outcome of its
     /// attempt is unknown.
     pub fn claim(&mut self, now: Timestamp) -> Result<bool, ClaimRefusal> {
@@ -526,6 +566,7 @@ impl Bundle {
             created_at: now,
             finished_at: None,
             resends: 0,
+            answers: Vec::new(),
             ..self.clone()
         }
     }
@@ -619,6 +660,8 @@ mod tests {
             sandbox: false,
             pinned: false,
             uncertain: false,
+            answers: Vec::new(),
+            after: None,
         }
     }
 

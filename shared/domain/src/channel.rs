@@ -15,11 +15,16 @@ pub enum Channel {
     Teams,
     /// Phishing simulations that Microsoft 365 runs.
     M365,
+    /// Events, posted to an endpoint of a tenant's.
+    Webhook,
 }
 
 impl Channel {
     /// Every channel.
-    pub const ALL: [Self; 4] = [Self::Email, Self::Slack, Self::Teams, Self::M365];
+    pub const ALL: [Self; 5] = [Self::Email, Self::Slack, Self::Teams, Self::M365, Self::Webhook];
+
+    /// Those that campaigns are sent on. An event goes to endpoints by what it is, not to recipients.
+    pub const OF_CAMPAIGNS: [Self; 4] = [Self::Email, Self::Slack, Self::Teams, Self::M365];
 
     /// The name in the API, in events and in settings.
     #[must_use]
@@ -29,6 +34,7 @@ impl Channel {
             Self::Slack => "slack",
             Self::Teams => "teams",
             Self::M365 => "m365",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -87,6 +93,8 @@ pub enum Kind {
     M365,
     /// Signs the tenant's users in.
     Entra,
+    /// Receives events.
+    Webhook,
 }
 
 impl Kind {
@@ -99,6 +107,7 @@ impl Kind {
             Self::Teams => "teams",
             Self::M365 => "m365",
             Self::Entra => "entra",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -110,6 +119,7 @@ impl Kind {
             Self::Slack => Some(Channel::Slack),
             Self::Teams => Some(Channel::Teams),
             Self::M365 => Some(Channel::M365),
+            Self::Webhook => Some(Channel::Webhook),
             Self::Entra => None,
         }
     }
@@ -141,12 +151,23 @@ pub enum Provider {
     M365,
     /// Sign-in by Microsoft Entra ID, or another provider of OpenID Connect.
     Entra,
+    /// An endpoint that events are posted to (Standard Webhooks).
+    Webhook,
 }
 
 impl Provider {
     /// Every provider.
-    pub const ALL: [Self; 8] =
-        [Self::Smtp, Self::Sendgrid, Self::Postmark, Self::Ses, Self::Slack, Self::Teams, Self::M365, Self::Entra];
+    pub const ALL: [Self; 9] = [
+        Self::Smtp,
+        Self::Sendgrid,
+        Self::Postmark,
+        Self::Ses,
+        Self::Slack,
+        Self::Teams,
+        Self::M365,
+        Self::Entra,
+        Self::Webhook,
+    ];
 
     /// The name in the API, in events and in settings.
     #[must_use]
@@ -160,6 +181,7 @@ impl Provider {
             Self::Teams => "teams",
             Self::M365 => "m365",
             Self::Entra => "entra",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -172,6 +194,7 @@ impl Provider {
             Self::Teams => Kind::Teams,
             Self::M365 => Kind::M365,
             Self::Entra => Kind::Entra,
+            Self::Webhook => Kind::Webhook,
         }
     }
 
@@ -185,6 +208,8 @@ impl Provider {
     #[must_use]
     pub const fn class(self) -> ProviderClass {
         match self {
+            // A receiver knows an event again by its `webhook-id`.
+            Self::Webhook => ProviderClass::Deduplicates,
             Self::Sendgrid | Self::Postmark | Self::M365 => ProviderClass::Queryable,
             Self::Smtp | Self::Ses | Self::Slack | Self::Teams | Self::Entra => ProviderClass::Blind,
         }

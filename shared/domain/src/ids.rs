@@ -156,6 +156,39 @@ prefixed_id!(
     "whk_",
     "hook id"
 );
+text_id!(
+    /// One event that a tenant's service hands over for its endpoints: the `webhook-id` that receivers know it by. The
+    /// request that it came in, and of one among many its number in it.
+    EventId,
+    "event id",
+    "`msg_` followed by 26 characters of Crockford base 32 and, of one among many, `_` and its number",
+    |text| text.strip_prefix("msg_").is_some_and(|tail| {
+        let (request, number) = tail.split_once('_').unwrap_or((tail, "0"));
+        request.len() == 26 && is_crockford(request) && number.parse::<u16>().is_ok_and(|it| it.to_string() == number)
+    })
+);
+
+impl EventId {
+    /// The only event of a request, or the one with this number among many.
+    #[must_use]
+    pub fn of(request: &RequestId, number: Option<u16>) -> Self {
+        Self(number.map_or_else(|| format!("msg_{request}"), |number| format!("msg_{request}_{number}")))
+    }
+}
+
+impl CampaignId {
+    /// Where the deliveries of an endpoint stand: events have no campaign, so the endpoint itself groups them.
+    #[must_use]
+    pub fn of_endpoint(endpoint: &IntegrationId) -> Self {
+        Self(endpoint.as_str().to_owned())
+    }
+
+    /// The endpoint whose deliveries these are; `None` of a campaign. No campaign may be named like an endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<IntegrationId> {
+        self.0.parse().ok()
+    }
+}
 prefixed_id!(
     /// One event that a hook received. Sortable by time.
     HookEventId,

@@ -9,6 +9,7 @@ use crate::{
     rate::Limits,
     retry::RetryPolicy,
     time::{DAY_MS, MINUTE_MS, Timestamp},
+    webhook::Stop,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -61,6 +62,9 @@ pub struct Integration {
     pub rev: u64,
     /// When it was deleted. A deleted integration is kept for its history and never shown or used again.
     pub deleted_at: Option<Timestamp>,
+    /// Of a disabled endpoint, why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stop>,
 }
 
 impl Integration {
@@ -162,6 +166,7 @@ mod tests {
             updated_by: Principal::System,
             rev: 1,
             deleted_at: None,
+            stopped: None,
         }
     }
 

@@ -27,6 +27,8 @@ pub enum Content {
     },
     /// A phishing simulation, which its provider runs.
     Simulation(Order),
+    /// Events, which say for themselves what they are: each stands in its bundle's payload.
+    Events,
 }
 
 /// A message given in full.

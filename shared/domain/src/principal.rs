@@ -80,6 +80,20 @@ scopes! {
     HooksRead = "hooks:read",
     /// Create, change and delete inbound webhooks, rotate their secrets and replay their events.
     HooksWrite = "hooks:write",
+    /// Hand events over for the endpoints.
+    EventsWrite = "events:write",
+    /// See endpoints, their deliveries and attempts, and the types of events.
+    EndpointsRead = "endpoints:read",
+    /// Create, change, test, pause, resume and delete endpoints, send events again, and describe the types of events.
+    EndpointsWrite = "endpoints:write",
+    /// See automation rules and their runs.
+    RulesRead = "rules:read",
+    /// Create, change, try and delete automation rules.
+    RulesWrite = "rules:write",
+    /// Read the log.
+    LogsRead = "logs:read",
+    /// Sign in to the console with an API key.
+    ConsoleUse = "console:use",
 }
 
 impl fmt::Display for Scope {

@@ -35,6 +35,8 @@ impl SandboxRecipients {
             crate::channel::Channel::Slack => &self.slack,
             crate::channel::Channel::Teams => &self.teams,
             crate::channel::Channel::M365 => &self.m365,
+            // An endpoint is nobody's inbox.
+            crate::channel::Channel::Webhook => &[],
         }
     }
 }

@@ -185,7 +185,7 @@ impl<'a> Parts<'a> {
             source.map(|source| Text::compile(part, markup, source)).transpose()
         };
         let text_markup = match channel {
-            Channel::Email | Channel::M365 => Markup::Plain,
+            Channel::Email | Channel::M365 | Channel::Webhook => Markup::Plain,
             Channel::Slack => Markup::Mrkdwn,
             Channel::Teams => Markup::Markdown,
         };

@@ -14,7 +14,7 @@ use domain::{
     time::{Clock, MINUTE_MS, Timestamp},
 };
 use guard::Guard;
-use providers::{Carry, Connect, Connection, Endpoints, Found, Launch, Launched, Outgoing};
+use providers::{Carry, Connect, Connection, Endpoints, Found, Launch, Launched, Outgoing, Post, Reply};
 use runtime::{
     lazy::Lazy,
     vault::{Kms, Vault, VaultError},
@@ -150,5 +150,9 @@ impl<L: Carry> Line for L {
 
     async fn simulate(&self, launch: &Launch<'_>) -> Result<Option<Launched>, Failure> {
         Carry::simulate(self, launch).await
+    }
+
+    async fn post(&self, post: &Post<'_>) -> Reply {
+        Carry::post(self, post).await
     }
 }

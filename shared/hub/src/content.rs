@@ -53,8 +53,8 @@ impl<S: Settings> Templates<S> {
         let (id, version, variables) = match content {
             Content::Message(message) => return Ok(Some(Source::Message(message))),
             Content::Template { id, version, variables } => (id, version, variables),
-            // Its provider makes the messages.
-            Content::Simulation(_) => return Ok(None),
+            // Its provider makes the messages; events are none.
+            Content::Simulation(_) | Content::Events => return Ok(None),
         };
         let key = (scope.tenant().clone(), id.clone(), version);
         let load = async { Ok(template(&*self.store, scope, &id, Some(version)).await?.map(Arc::new)) };

@@ -3,6 +3,7 @@
 //!
 //! Read [`sender`] for what happens to a bundle between its claim and its result.
 
+pub mod accept;
 pub mod check;
 pub mod connections;
 pub mod content;

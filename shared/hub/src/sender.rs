@@ -32,7 +32,7 @@ use domain::{
     time::{Clock, SECOND_MS, Timestamp},
 };
 use futures::StreamExt;
-use providers::{Found, Launch, Launched, Outgoing, Tags};
+use providers::{Found, Launch, Launched, Outgoing, Post, Reply, Tags};
 use runtime::{
     lazy::Lazy,
     queue::{BundleMessage, DELAY_MAX_S, Queues},
@@ -114,6 +114,14 @@ pub trait Line: Send + Sync {
         let _ = launch;
         let words = "this provider runs no simulations";
         std::future::ready(Err(Failure::new(FailureKind::Permanent, "settings_invalid", words)))
+    }
+
+    /// Posts one event to an endpoint.
+    fn post(&self, post: &Post<'_>) -> impl Future<Output = Reply> + Send {
+        let _ = post;
+        let words = "this provider takes no events";
+        let result = Err(Failure::new(FailureKind::Permanent, "settings_invalid", words));
+        std::future::ready(Reply { answer: domain::webhook::Answer::default(), result })
     }
 }
 

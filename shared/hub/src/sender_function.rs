@@ -8,7 +8,7 @@ use crate::{
 use domain::{channel::Channel, time::Clock};
 use guard::{Egress, Guard};
 use providers::{Carry, Endpoints};
-pub use providers::{Email, M365, Slack, Teams};
+pub use providers::{Email, M365, Slack, Teams, Webhook};
 use runtime::{
     clock::SystemClock,
     entropy, env,

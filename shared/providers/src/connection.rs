@@ -14,12 +14,14 @@ use crate::{
     slack::Slack,
     smtp::{self, Smtp},
     teams::{self, Teams},
+    webhook::{self, Post, Reply, Webhook},
 };
 use domain::{
     channel::Provider,
     failure::{Failure, FailureKind},
     integration::Config,
     secret::Secrets,
+    webhook::Answer,
 };
 use guard::Guard;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -67,6 +69,18 @@ pub trait Carry: Connect {
         let words = "this provider runs no simulations";
         std::future::ready(Err(Failure::new(FailureKind::Permanent, "settings_invalid", words)))
     }
+
+    /// Posts one event to an endpoint.
+    fn post(&self, post: &Post<'_>) -> impl Future<Output = Reply> + Send {
+        let _ = post;
+        std::future::ready(takes_no_events())
+    }
+}
+
+/// What a provider that is no endpoint makes of an event.
+pub(crate) fn takes_no_events() -> Reply {
+    let words = "this provider takes no events";
+    Reply { answer: Answer::default(), result: Err(Failure::new(FailureKind::Permanent, "settings_invalid", words)) }
 }
 
 /// A channel whose provider takes no messages one by one.
@@ -114,6 +128,8 @@ pub enum Connection {
     M365(Box<M365>),
     /// A provider of sign-in.
     Entra(Box<Entra>),
+    /// An endpoint.
+    Webhook(Box<Webhook>),
 }
 
 fn another_kind(provider: Provider) -> Failure {
@@ -208,6 +224,7 @@ only!(Slack);
 only!(Teams);
 only!(M365);
 only!(Entra);
+only!(Webhook);
 
 impl Carry for Slack {
     async fn send(&self, out: &Outgoing<'_>) -> Result<Option<String>, Failure> {
@@ -243,6 +260,20 @@ impl Carry for M365 {
     }
 }
 
+impl Carry for Webhook {
+    async fn send(&self, out: &Outgoing<'_>) -> Result<Option<String>, Failure> {
+        self.send(out).await
+    }
+
+    fn concurrency(&self) -> usize {
+        webhook::CONCURRENCY
+    }
+
+    async fn post(&self, post: &Post<'_>) -> Reply {
+        self.post(post).await
+    }
+}
+
 impl Connect for Connection {
     fn open(
         provider: Provider,
@@ -259,6 +290,7 @@ impl Connect for Connection {
             Provider::Teams => Self::Teams(Box::new(Teams::open(config, secrets, guard, endpoints)?)),
             Provider::M365 => Self::M365(Box::new(M365::open(config, secrets, guard, endpoints)?)),
             Provider::Entra => Self::Entra(Box::new(Entra::open(config, secrets, guard, endpoints)?)),
+            Provider::Webhook => Self::Webhook(Box::new(Webhook::open(config, secrets, guard, endpoints)?)),
         })
     }
 
@@ -269,6 +301,7 @@ impl Connect for Connection {
             Self::Teams(teams) => teams.test().await,
             Self::M365(m365) => m365.test().await,
             Self::Entra(entra) => entra.test().await,
+            Self::Webhook(webhook) => webhook.test().await,
         }
     }
 }

@@ -116,9 +116,13 @@ pub fn read_events(
     match provider {
         Provider::Sendgrid => sendgrid::events::read(config, posted),
         Provider::Postmark => postmark::events::read(secrets, posted),
-        Provider::Smtp | Provider::Ses | Provider::Slack | Provider::Teams | Provider::M365 | Provider::Entra => {
-            Err(Refused::NotSetUp)
-        }
+        Provider::Smtp
+        | Provider::Ses
+        | Provider::Slack
+        | Provider::Teams
+        | Provider::M365
+        | Provider::Entra
+        | Provider::Webhook => Err(Refused::NotSetUp),
     }
 }
 

@@ -23,6 +23,7 @@ mod ses;
 mod slack;
 mod smtp;
 mod teams;
+mod webhook;
 
 pub use catalog::{CatalogEntry, LimitDefaults, SecretField};
 pub use connection::{Carry, Connect, Connection, Email, Found};
@@ -34,6 +35,7 @@ pub use m365::{DryRun, Launch, Launched, M365, Step, TargetReport, Tracked};
 pub use ses::event as ses_event;
 pub use slack::Slack;
 pub use teams::Teams;
+pub use webhook::{Post, Reply, Webhook};
 
 use domain::{
     channel::Provider,
@@ -62,6 +64,7 @@ pub fn validate(
         Provider::Teams => teams::settings::validate(config, secrets_present),
         Provider::M365 => m365::settings::validate(config, secrets_present),
         Provider::Entra => entra::settings::validate(config, secrets_present),
+        Provider::Webhook => webhook::settings::validate(config, secrets_present),
     }
 }
 
@@ -77,6 +80,7 @@ pub fn validate_secrets(provider: Provider, config: &Config, secrets: &Secrets, 
         Provider::Teams => teams::settings::validate_secrets(secrets, guard),
         Provider::M365 => m365::settings::validate_secrets(config, secrets, guard),
         Provider::Entra => entra::settings::validate_secrets(config, secrets, guard),
+        Provider::Webhook => webhook::settings::validate_secrets(config, secrets, guard),
     }
 }
 
@@ -86,6 +90,7 @@ pub const fn destination(provider: Provider) -> &'static [&'static str] {
     match provider {
         Provider::Smtp => &["host"],
         Provider::Entra => &["issuer"],
+        Provider::Webhook => &["url"],
         Provider::Sendgrid
         | Provider::Postmark
         | Provider::Ses
@@ -108,6 +113,7 @@ pub fn catalog() -> Vec<CatalogEntry> {
             Provider::Teams => teams::settings::catalog(),
             Provider::M365 => m365::settings::catalog(),
             Provider::Entra => entra::settings::catalog(),
+            Provider::Webhook => webhook::settings::catalog(),
         })
         .collect()
 }
@@ -120,6 +126,7 @@ pub fn check_address(provider: Provider, config: &Config, address: &str) -> Resu
         }
         Provider::Teams => teams::settings::check_address(address),
         Provider::Entra => Err("this integration signs users in and delivers nothing".to_owned()),
+        Provider::Webhook => Err("an endpoint receives events, not campaigns".to_owned()),
         Provider::Slack => slack::settings::check_address(config, address),
     }
 }
@@ -128,9 +135,13 @@ pub fn check_address(provider: Provider, config: &Config, address: &str) -> Resu
 pub fn default_limits(provider: Provider, config: &Config) -> Limits {
     match provider {
         // Every mail server and every plan has its own; none is common to all.
-        Provider::Smtp | Provider::Sendgrid | Provider::Postmark | Provider::Ses | Provider::M365 | Provider::Entra => {
-            Limits::default()
-        }
+        Provider::Smtp
+        | Provider::Sendgrid
+        | Provider::Postmark
+        | Provider::Ses
+        | Provider::M365
+        | Provider::Entra
+        | Provider::Webhook => Limits::default(),
         Provider::Slack => slack::settings::default_limits(config),
         Provider::Teams => teams::settings::default_limits(),
     }

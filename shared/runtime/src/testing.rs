@@ -242,5 +242,6 @@ pub fn integration(provider: Provider) -> Integration {
         updated_by: Principal::System,
         rev: 1,
         deleted_at: None,
+        stopped: None,
     }
 }

@@ -8,6 +8,7 @@ use domain::{
     ids::{CampaignId, IntegrationId, KeyId, RequestId, TemplateId, TenantId},
     integration::Integration,
     key::{KeyMac, KeyRecord},
+    log::ApiCall,
     principal::Principal,
     rate::RateState,
     secret::SecretOwner,
@@ -207,6 +208,9 @@ pub struct Request {
     pub created_at: Timestamp,
     /// What all recipients have in common.
     pub envelope: Envelope,
+    /// The API call that it came with.
+    #[serde(default)]
+    pub call: Option<ApiCall>,
 }
 
 /// What became of an attempt to create a request.

@@ -69,6 +69,7 @@ fn made(
         updated_by: by,
         rev: 1,
         deleted_at: None,
+        stopped: None,
     }
 }
 
@@ -237,7 +238,7 @@ mod tests {
             "tokn | unknown | is not known here; expected one of `kind`, `provider`, `name`, `config`, `secrets`, `enabled`, `priority`, `limits`, `retry_policy`, `on_unknown`, `probe_interval_minutes`"
           ],
           "unknown provider": [
-            "provider | invalid | must be one of `smtp`, `sendgrid`, `postmark`, `ses`, `slack`, `teams`, `m365`, `entra`"
+            "provider | invalid | must be one of `smtp`, `sendgrid`, `postmark`, `ses`, `slack`, `teams`, `m365`, `entra`, `webhook`"
           ]
         }
         "#);

@@ -126,6 +126,8 @@ mod tests {
             sandbox: false,
             pinned: false,
             uncertain: false,
+            answers: Vec::new(),
+            after: None,
         };
         let message = Message { subject: None, text: "Hi".into(), html: None, link: None };
         let header = Request {
@@ -136,6 +138,7 @@ mod tests {
             dispatched: false,
             created_at: START,
             envelope: Envelope { content: Content::Message(message) },
+            call: None,
         };
         let recipient = Recipient {
             user_id: "u1".parse().unwrap(),
@@ -143,7 +146,7 @@ mod tests {
             locale: None,
             variables: std::collections::BTreeMap::default(),
         };
-        let payload = Payload { recipients: vec![recipient] };
+        let payload = Payload { recipients: vec![recipient], ..Payload::default() };
         stage.store.create_request(&acme(), &header, Some((&bundle, &payload))).await.unwrap();
         let claimed = stage.store.claim(&acme(), &campaign, &bundle.id, START).await.unwrap().bundle;
         stage.store.hold(&acme(), &claimed, &HeldFor::Integration(integration.clone())).await.unwrap();

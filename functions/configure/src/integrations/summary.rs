@@ -58,6 +58,7 @@ fn impact(integration: &Integration, all: &[Integration]) -> (String, String) {
         Channel::Email => ("e-mail", "البريد الإلكتروني"),
         Channel::Slack => ("Slack", "Slack"),
         Channel::Teams => ("Teams", "Teams"),
+        Channel::Webhook => ("webhook", "الويب هوك"),
         Channel::M365 => ("Microsoft 365", "Microsoft 365"),
     };
     let others = stand_ins(all, channel, &integration.id);

@@ -120,6 +120,7 @@ fn fields_at_fault(draft: &Draft, code: &str) -> &'static [&'static str] {
             | "provider_protocol" => &["secrets.webhook_url"],
             _ => &[""],
         },
+        Provider::Webhook => &["config.url"],
         // With a webhook, its URL is all there is; with a bot token, Slack's address is ours to know.
         Provider::Slack if draft.secrets.contains_key("webhook_url") => match code {
             "slack_channel_not_found"

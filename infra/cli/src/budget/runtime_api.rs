@@ -18,7 +18,7 @@ const ASKS_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_micros(500);
 
 /// All that a sender reads from its environment, and what Lambda puts there itself. Nothing is ever called.
-const SETTINGS: [(&str, &str); 19] = [
+const SETTINGS: [(&str, &str); 20] = [
     ("AUTH_TABLE", "auth"),
     ("AWS_ACCESS_KEY_ID", "test"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
@@ -36,6 +36,7 @@ const SETTINGS: [(&str, &str); 19] = [
     ("SLACK_API_URL", "https://slack.com/api"),
     ("SLACK_QUEUE_URL", "http://127.0.0.1:9/slack"),
     ("TEAMS_QUEUE_URL", "http://127.0.0.1:9/teams"),
+    ("WEBHOOK_QUEUE_URL", "http://127.0.0.1:9/webhook"),
     ("STAGE", "local"),
     ("TENANT_TABLE", "tenants"),
 ];

@@ -188,6 +188,8 @@ impl Stage {
             sandbox: false,
             pinned,
             uncertain: false,
+            answers: Vec::new(),
+            after: None,
         };
         let request = Request {
             id,
@@ -199,6 +201,7 @@ impl Stage {
             envelope: Envelope {
                 content: Content::Message(Message { text: "Hi {{ name }}".into(), ..Message::default() }),
             },
+            call: None,
         };
         let recipients = addresses
             .iter()
@@ -211,7 +214,10 @@ impl Stage {
             .collect();
         let message = BundleMessage { scope: self.scope.clone(), campaign: campaign(), bundle: bundle.id.clone() };
         self.store.create_request(&self.scope, &request, None).await.unwrap();
-        self.store.write_bundles(&self.scope, &[(bundle, Payload { recipients })], false).await.unwrap();
+        self.store
+            .write_bundles(&self.scope, &[(bundle, Payload { recipients, ..Payload::default() })], false)
+            .await
+            .unwrap();
         self.store.mark_dispatched(&self.scope, &campaign(), &message.bundle.request).await.unwrap();
         message
     }
@@ -930,13 +936,14 @@ async fn a_message_that_cannot_be_made_fails_for_good_and_says_why() {
         dispatched: true,
         created_at: NOON,
         envelope: Envelope { content },
+        call: None,
     };
     stage.store.create_request(&stage.scope, &request, None).await.unwrap();
     let mut bundle = stage.store.bundles(&stage.scope, &campaign(), None, 1).await.unwrap().items.remove(0);
     bundle.id = message.bundle.clone();
     let recipient =
         Recipient { user_id: "u".parse().unwrap(), address: "a".into(), locale: None, variables: BTreeMap::new() };
-    let payload = Payload { recipients: vec![recipient] };
+    let payload = Payload { recipients: vec![recipient], ..Payload::default() };
     stage.store.write_bundles(&stage.scope, &[(bundle, payload)], false).await.unwrap();
     stage.deliver(&message).await;
     assert_eq!(stage.sent().len(), 0);

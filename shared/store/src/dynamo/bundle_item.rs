@@ -12,10 +12,11 @@
 //! | `d`, `t`, `e` | due, created, finished |
 //! | `a`, `n`, `x` | attempts before, resends, sandbox; absent when there are none |
 //! | `o`, `u` | open to other integrations (so one that was stored before there were others is not), in doubt; absent when not |
+//! | `y`, `z` | what an endpoint answered, as JSON; the bundle that has to be over before; absent elsewhere |
 //! | `ttl` | when DynamoDB may delete it |
 //!
-//! A request's header: `h` hash of the body, `b` number of bundles, `q` whether they are queued, `v` envelope, `t`. A
-//! single one has both sets, and `p`, its recipients.
+//! A request's header: `h` hash of the body, `b` number of bundles, `q` whether they are queued, `v` envelope, `t`, `k` the
+//! API call. A single one has both sets, and `p`, its recipients, or `ev`, its events.
 
 use super::{
     attributes::{Item, get_number, get_text, number, record_of, text, value_of},
@@ -27,8 +28,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     bundle::{Bundle, BundleId, BundleState, Cause, MemberResult, Payload, Recipient},
     ids::{CampaignId, RequestId},
+    log::ApiCall,
     tenant::TenantScope,
     time::Timestamp,
+    webhook::{Answer, OutEvent},
 };
 use serde::Deserialize;
 
@@ -74,7 +77,23 @@ pub(super) fn write_bundle(key: Key, bundle: &Bundle) -> Item {
     if bundle.uncertain {
         set("u", AttributeValue::Bool(true));
     }
+    if !bundle.answers.is_empty() {
+        set("y", write_answers(&bundle.answers));
+    }
+    if let Some(after) = &bundle.after {
+        set("z", text(after.to_string()));
+    }
     item
+}
+
+/// An answer as JSON. One that cannot be written is left out: it is no reason to lose the result.
+pub(super) fn write_answers(answers: &[Answer]) -> AttributeValue {
+    let one = |answer: &Answer| text(serde_json::to_string(answer).unwrap_or_else(|_| "{\"m\":0}".to_owned()));
+    AttributeValue::L(answers.iter().map(one).collect())
+}
+
+fn read_answers(value: &AttributeValue) -> Option<Vec<Answer>> {
+    value.as_l().ok()?.iter().map(|value| serde_json::from_str(value.as_s().ok()?).ok()).collect()
 }
 
 /// Reads an item that may be a bundle: `None` for a header.
@@ -111,6 +130,8 @@ pub(super) fn read_bundle(item: &Item) -> Result<Option<(TenantScope, Bundle)>> 
         pinned: !item.contains_key("o"),
         // Of a claim that ran out, `w` tells it until it is settled.
         uncertain: item.contains_key("u") || interrupted(item),
+        answers: item.get("y").map_or(Some(Vec::new()), read_answers).ok_or_else(|| missing("y"))?,
+        after: get_text(item, "z").map(str::parse).transpose().map_err(|_| missing("z"))?,
     };
     Ok(Some((scope, bundle)))
 }
@@ -217,7 +238,7 @@ pub(super) fn write_request(key: Key, request: &Request, single: Option<(&Bundle
     let mut item = match single {
         Some((bundle, payload)) => {
             let mut item = write_bundle(key, bundle);
-            item.insert("p".to_owned(), value_of(&payload.recipients)?);
+            put_payload(&mut item, payload)?;
             item
         }
         None => key.item(),
@@ -233,6 +254,9 @@ pub(super) fn write_request(key: Key, request: &Request, single: Option<(&Bundle
     if request.dispatched {
         set("q", AttributeValue::Bool(true));
     }
+    if let Some(call) = &request.call {
+        set("k", value_of(call)?);
+    }
     Ok(item)
 }
 
@@ -245,6 +269,8 @@ struct Header {
     q: bool,
     t: Timestamp,
     v: domain::bundle::Envelope,
+    #[serde(default)]
+    k: Option<ApiCall>,
     /// A single one that was claimed must have been queued.
     #[serde(default)]
     f: u64,
@@ -260,28 +286,41 @@ pub(super) fn read_request(item: Item, campaign: &CampaignId, id: &RequestId) ->
         dispatched: header.q || header.f > 0,
         created_at: header.t,
         envelope: header.v,
+        call: header.k,
     })
 }
 
 /// A bundle's recipients, on their own.
 pub(super) fn write_payload(key: Key, created_at: Timestamp, payload: &Payload) -> Result<Item> {
     let mut item = key.item();
-    item.insert("p".to_owned(), value_of(&payload.recipients)?);
+    put_payload(&mut item, payload)?;
     item.insert("ttl".to_owned(), number(delivery_ttl(created_at)));
     Ok(item)
 }
 
-#[derive(Deserialize)]
-struct Recipients {
-    p: Vec<Recipient>,
+fn put_payload(item: &mut Item, payload: &Payload) -> Result<()> {
+    if payload.events.is_empty() {
+        item.insert("p".to_owned(), value_of(&payload.recipients)?);
+    } else {
+        item.insert("ev".to_owned(), value_of(&payload.events)?);
+    }
+    Ok(())
 }
 
-/// The recipients in an item; `None` in a header.
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(default)]
+    p: Vec<Recipient>,
+    #[serde(default)]
+    ev: Vec<OutEvent>,
+}
+
+/// The recipients or events in an item; `None` in a header.
 pub(super) fn read_payload(item: Item) -> Result<Option<Payload>> {
-    if !item.contains_key("p") {
+    if !item.contains_key("p") && !item.contains_key("ev") {
         return Ok(None);
     }
-    record_of::<Recipients>(item).map(|found| Some(Payload { recipients: found.p }))
+    record_of::<Stored>(item).map(|found| Some(Payload { recipients: found.p, events: found.ev }))
 }
 
 #[cfg(test)]
@@ -314,6 +353,8 @@ mod tests {
             sandbox: true,
             pinned: false,
             uncertain: true,
+            answers: Vec::new(),
+            after: None,
         };
         write_bundle(keys::bundle(&scope, &bundle.campaign, &bundle.id), &bundle)
     }

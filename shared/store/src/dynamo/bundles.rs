@@ -6,7 +6,7 @@ use super::{
     audit::parse_cursor,
     bundle_item::{
         CANCELLED, DONE, HELD, QUEUED, SENDING, bundle_in, interrupted, read_bundle, read_payload, read_request,
-        write_bundle, write_payload, write_request, write_results,
+        write_answers, write_bundle, write_payload, write_request, write_results,
     },
     calls::{Query, Table, Transacted, Write, Written, present},
     keys::{self, Key, Kind, Look, Named},
@@ -237,15 +237,28 @@ impl Bundles for DynamoStore {
             stored.state = BundleState::Done;
             stored.uncertain = bundle.uncertain;
             stored.results.clone_from(&bundle.results);
+            stored.answers.clone_from(&bundle.answers);
             stored.finished_at = bundle.finished_at;
         };
         let finished_at = bundle.finished_at.unwrap_or_default();
-        let finish = if bundle.uncertain {
-            while_claimed(scope, bundle, "SET st = :to, r = :results, e = :end, u = :yes REMOVE w", DONE)
-                .value(":yes", AttributeValue::Bool(true))
-        } else {
-            while_claimed(scope, bundle, "SET st = :to, r = :results, e = :end REMOVE w", DONE)
+        let finish = match (bundle.uncertain, bundle.answers.is_empty()) {
+            (false, true) => while_claimed(scope, bundle, "SET st = :to, r = :results, e = :end REMOVE w", DONE),
+            (true, true) => {
+                while_claimed(scope, bundle, "SET st = :to, r = :results, e = :end, u = :yes REMOVE w", DONE)
+            }
+            (false, false) => {
+                while_claimed(scope, bundle, "SET st = :to, r = :results, e = :end, y = :answers REMOVE w", DONE)
+            }
+            (true, false) => while_claimed(
+                scope,
+                bundle,
+                "SET st = :to, r = :results, e = :end, u = :yes, y = :answers REMOVE w",
+                DONE,
+            ),
         };
+        let finish = if bundle.uncertain { finish.value(":yes", AttributeValue::Bool(true)) } else { finish };
+        let finish =
+            if bundle.answers.is_empty() { finish } else { finish.value(":answers", write_answers(&bundle.answers)) };
         let finish = finish.value(":results", write_results(&bundle.results)).value(":end", number(finished_at.0));
         if next.is_empty() {
             return self.settle(finish, bundle, change).await;

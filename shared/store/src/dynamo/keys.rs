@@ -94,7 +94,7 @@ partitions! {
 }
 partitions! {
     /// Partitions of which each integration has one.
-    OfIntegration { HealthLog = "H", HealthHours = "HR", Rate = "RL", }
+    OfIntegration { HealthLog = "H", HealthHours = "HR", Rate = "RL", EndpointDeliveries = "C", }
 }
 partitions! {
     /// Partitions of which each campaign has one.
@@ -192,7 +192,8 @@ pub(super) fn campaign(scope: &TenantScope, id: &CampaignId) -> Key {
     Key::new(campaigns(scope), id.as_str())
 }
 
-/// A campaign's requests, bundles and recipients.
+/// A campaign's requests, bundles and recipients. An endpoint's stand under its own name
+/// ([`OfIntegration::EndpointDeliveries`]).
 pub(super) fn deliveries(scope: &TenantScope, campaign: &CampaignId) -> String {
     partition(scope, Partition::Campaign(OfCampaign::Deliveries, campaign))
 }

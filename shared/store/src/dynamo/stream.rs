@@ -171,6 +171,8 @@ mod tests {
             sandbox: false,
             pinned: false,
             uncertain: false,
+            answers: Vec::new(),
+            after: None,
         }
     }
 

@@ -57,6 +57,7 @@ pub(crate) fn request(bundles: u16) -> Request {
                 ..Message::default()
             }),
         },
+        call: None,
     }
 }
 
@@ -79,6 +80,8 @@ pub(crate) fn bundle_of(request: &Request, number: Option<u16>, members: u16) ->
         sandbox: false,
         pinned: false,
         uncertain: false,
+        answers: Vec::new(),
+        after: None,
     }
 }
 
@@ -89,7 +92,7 @@ pub(crate) fn payload(members: u16) -> Payload {
         locale: number.is_multiple_of(2).then_some(domain::template::Locale::Ar),
         variables: BTreeMap::from([("name".to_owned(), "ليلى".to_owned()), ("empty".to_owned(), String::new())]),
     };
-    Payload { recipients: (0..members).map(recipient).collect() }
+    Payload { recipients: (0..members).map(recipient).collect(), ..Payload::default() }
 }
 
 /// A bundle of a fresh request with that many members, stored and queued.
@@ -168,6 +171,7 @@ pub(crate) fn integration(created_at: Timestamp) -> Integration {
         updated_by: Principal::Operator,
         rev: 1,
         deleted_at: None,
+        stopped: None,
     }
 }
 

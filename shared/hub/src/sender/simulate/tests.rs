@@ -93,6 +93,7 @@ impl Stage {
             dispatched: true,
             created_at: now,
             envelope: Envelope { content: Content::Simulation(order) },
+            call: None,
         };
         let bundle = Bundle {
             id: BundleId { request: request.id.clone(), number: Some(0), generation: 0 },
@@ -112,6 +113,8 @@ impl Stage {
             sandbox: false,
             pinned: false,
             uncertain: false,
+            answers: Vec::new(),
+            after: None,
         };
         let recipients = targets.iter().enumerate().map(|(number, address)| Recipient {
             user_id: format!("u{number}").parse().unwrap(),
@@ -119,7 +122,7 @@ impl Stage {
             locale: None,
             variables: BTreeMap::new(),
         });
-        let payload = Payload { recipients: recipients.collect() };
+        let payload = Payload { recipients: recipients.collect(), ..Payload::default() };
         self.store.create_request(&acme(), &request, None).await.unwrap();
         let id = bundle.id.clone();
         self.store.write_bundles(&acme(), &[(bundle, payload)], false).await.unwrap();
@@ -344,6 +347,8 @@ fn a_refusal_of_the_most_targets_is_one_event_that_the_bus_takes() {
         sandbox: false,
         pinned: false,
         uncertain: false,
+        answers: Vec::new(),
+        after: None,
     };
     let results = members.map(|_| MemberResult::Unknown(cause.clone())).collect();
     let new = Bundle { state: BundleState::Done, results, ..old.clone() };
