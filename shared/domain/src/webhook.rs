@@ -5,6 +5,7 @@
 //! ([`CampaignId::of_endpoint`](crate::ids::CampaignId::of_endpoint)).
 
 pub mod filter;
+pub mod secret;
 pub mod transform;
 
 use self::{
