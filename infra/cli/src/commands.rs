@@ -17,8 +17,10 @@ pub(crate) mod logs;
 pub(crate) mod preflight;
 pub(crate) mod secrets;
 pub(crate) mod send;
+pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod suppressions;
+pub(crate) mod templates;
 pub(crate) mod tenant;
 pub(crate) mod up;
 

@@ -39,6 +39,10 @@ enum Command {
     Secrets(commands::secrets::Args),
     /// Inbound webhooks: what providers tell, what was turned away, replays.
     Hooks(commands::hooks::Args),
+    /// The tenant's settings: who receives what a sandbox campaign sends.
+    Settings(commands::settings::Args),
+    /// Message templates, the ready-made ones and the tenant's own.
+    Templates(commands::templates::Args),
     /// Ask whether a campaign may go; every reason against it is told.
     Preflight(commands::preflight::Args),
     /// Send to recipients.
@@ -68,6 +72,8 @@ async fn main() -> ExitCode {
         Command::Integrations(args) => commands::integrations::run(args).await,
         Command::Secrets(args) => commands::secrets::run(args).await,
         Command::Hooks(args) => commands::hooks::run(args).await,
+        Command::Settings(args) => commands::settings::run(args).await,
+        Command::Templates(args) => commands::templates::run(args).await,
         Command::Preflight(args) => commands::preflight::run(args).await,
         Command::Send(args) => commands::send::run(args).await,
         Command::Campaign(args) => commands::campaign::run(args).await,

@@ -15,12 +15,13 @@ use api::{
     preflight::{PreflightAnswer, PreflightRequest},
     settings::{SettingsPatch, SettingsView},
     suppressions::{SuppressionCreate, SuppressionView},
+    templates::{TemplateBody, TemplateView},
     tenants::{ErasureView, ReEncrypt, ReEncryption, TenantCreate, TenantView},
 };
 use domain::{
     bundle::DeliveryStatus,
     hook::EventPattern,
-    ids::{CampaignId, DeliveryId, HookEventId, HookId, IntegrationId, KeyId, TenantId},
+    ids::{CampaignId, DeliveryId, HookEventId, HookId, IntegrationId, KeyId, TemplateId, TenantId},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -185,9 +186,39 @@ impl Client {
         self.text(self.request(Method::DELETE, &format!("/integrations/{id}"))).await.map(drop)
     }
 
+    /// The tenant's settings.
+    pub async fn settings(&self) -> Result<SettingsView, Error> {
+        self.get("/settings").await
+    }
+
     /// Changes the tenant's settings.
     pub async fn change_settings(&self, patch: &SettingsPatch) -> Result<SettingsView, Error> {
         self.read(self.request(Method::PATCH, "/settings").json(patch)).await
+    }
+
+    /// Lists the templates, the ready-made ones included.
+    pub async fn templates(&self) -> Result<Vec<TemplateView>, Error> {
+        self.all("/templates", &[]).await
+    }
+
+    /// One template.
+    pub async fn template(&self, id: &TemplateId) -> Result<TemplateView, Error> {
+        self.get(&format!("/templates/{id}")).await
+    }
+
+    /// Creates a template.
+    pub async fn create_template(&self, template: &TemplateBody) -> Result<TemplateView, Error> {
+        self.post("/templates", template).await
+    }
+
+    /// Makes a new version of a template.
+    pub async fn change_template(&self, id: &TemplateId, template: &TemplateBody) -> Result<TemplateView, Error> {
+        self.read(self.request(Method::PUT, &format!("/templates/{id}")).json(template)).await
+    }
+
+    /// Deletes a template.
+    pub async fn delete_template(&self, id: &TemplateId) -> Result<(), Error> {
+        self.text(self.request(Method::DELETE, &format!("/templates/{id}"))).await.map(drop)
     }
 
     /// When each of an integration's secrets was given, and the versions that are kept.
