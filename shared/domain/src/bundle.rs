@@ -64,11 +64,14 @@ pub struct BundleId {
     pub generation: u64,
 }
 
-/// How many generations may follow directly from one: the retry, three resends, and the retry of what is in doubt.
-const CHILDREN_MAX: u64 = 5;
+/// Which of the generations that follow from one is the retry.
+const RETRY: u64 = 0;
 
-/// Which of them is the retry of what is in doubt.
-const DOUBTFUL_CHILD: u64 = 4;
+/// Which is the retry of what is in doubt.
+const DOUBTFUL: u64 = 1;
+
+/// Which is the first resend; the others come behind it.
+const RESENDS: u64 = 2;
 
 /// How long after an attempt whose outcome is unknown its provider is asked what became of it, in milliseconds: a
 /// message shows in a provider's log a moment after it was taken.
@@ -81,15 +84,56 @@ impl BundleId {
         Self { request: delivery.request.clone(), number: delivery.place.map(|place| place.bundle), generation: 0 }
     }
 
-    /// The id of the generation that follows: the retry (`index` 0), a resend (1 to 3) or the retry of what is in doubt
-    /// (4). The tree's nodes are numbered as in a heap, so no two paths lead to one id. `None` when the tree can grow no further.
+    /// The id of the generation that follows: the retry (`index` 0), the retry of what is in doubt (1) or a resend (2 and
+    /// above). `None` when the tree can grow no further.
+    ///
+    /// A number is the way from the root, less 1: a 1 that marks where it begins, then for each step `0`, `10`, or `11` and
+    /// Elias's gamma code of the resend, counted from 1. No step begins with another, so no two ways lead to one number, and
+    /// what happens often is short: 63 retries fit, or five rounds of nine retries and a resend.
     #[must_use]
     pub fn child(&self, index: u64) -> Option<Self> {
-        if index >= CHILDREN_MAX {
-            return None;
+        let (step, bits) = match index {
+            RETRY => (0b0, 1),
+            DOUBTFUL => (0b10, 2),
+            resend => {
+                let count = resend.checked_sub(RESENDS)?.checked_add(1)?;
+                let zeros = count.ilog2();
+                let bits = 2 + 2 * zeros + 1;
+                (0b11_u64.checked_shl(bits - 2).filter(|_| bits < u64::BITS)? | count, bits)
+            }
+        };
+        let way = self.generation.checked_add(1)?;
+        let way = if bits <= way.leading_zeros() { (way << bits) | step } else { return None };
+        Some(Self { generation: way - 1, ..self.clone() })
+    }
+
+    /// By which step this generation came to be; `None` of the first.
+    fn last_step(&self) -> Option<u64> {
+        let way = u128::from(self.generation) + 1;
+        let mut left = way.ilog2();
+        let mut next = || {
+            left = left.checked_sub(1)?;
+            Some((way >> left) & 1)
+        };
+        let mut last = None;
+        while let Some(bit) = next() {
+            last = Some(if bit == 0 {
+                RETRY
+            } else if next()? == 0 {
+                DOUBTFUL
+            } else {
+                let mut zeros = 0;
+                while next()? == 0 {
+                    zeros += 1;
+                }
+                let mut count = 1_u64;
+                for _ in 0..zeros {
+                    count = count.checked_mul(2)? + u64::try_from(next()?).ok()?;
+                }
+                RESENDS + count - 1
+            });
         }
-        let generation = self.generation.checked_mul(CHILDREN_MAX)?.checked_add(1 + index)?;
-        Some(Self { generation, ..self.clone() })
+        last
     }
 
     /// The stable id of the payload's recipient number `member`.
@@ -185,9 +229,10 @@ pub enum MemberResult {
     /// It goes on in the next generation without having been tried: the limits left no room in this bundle.
     #[serde(rename = "w")]
     Waiting,
-    /// A person resent it; it goes on in the next generation. The cause is why it had failed.
+    /// A person resent it; it goes on in the next generation. The cause is why it had failed; `None` if the provider had
+    /// taken it.
     #[serde(rename = "n")]
-    Resent(Cause),
+    Resent(Option<Cause>),
 }
 
 /// Why a member did not go out: our code and the provider's words.
@@ -463,8 +508,8 @@ impl Bundle {
     /// Whether some attempt of this very generation was interrupted, however long ago. The first one and the retry of
     /// what is certain begin without doubt, so theirs can come from nothing else; a person's resend has been decided.
     #[must_use]
-    pub const fn was_interrupted(&self) -> bool {
-        self.uncertain && (self.id.generation == 0 || self.id.generation % CHILDREN_MAX == 1)
+    pub fn was_interrupted(&self) -> bool {
+        self.uncertain && matches!(self.id.last_step(), None | Some(RETRY))
     }
 
     /// Whether another integration may stand in for this one. `universal` says that its addresses mean the same to it.
@@ -480,7 +525,7 @@ impl Bundle {
     /// counts, a deferral's does not. A member that was never tried keeps its attempts only if no member of its next
     /// generation had one more: they share one count, and the higher one is the safe one.
     pub fn finish(&mut self, outcomes: Vec<Outcome>, rules: FinishRules, now: Timestamp) -> Vec<Self> {
-        let (retry, doubtful) = (self.id.child(0), self.id.child(DOUBTFUL_CHILD));
+        let (retry, doubtful) = (self.id.child(RETRY), self.id.child(DOUBTFUL));
         // A tree that can grow no further ends the retries, and what was put off would wait for ever.
         let (rules, outcomes) = if doubtful.is_some() {
             (rules, outcomes)
@@ -572,29 +617,51 @@ impl Bundle {
     }
 
     /// Moves the failed members whose status is in `statuses` into a new generation that is due at once, with a fresh
-    /// count of attempts. `None` when no member qualifies, or after three resends of the same generation. They stay in
-    /// doubt where they were.
+    /// count of attempts. `None` when no member qualifies, or no generation can follow. They stay in doubt where they were.
+    /// What was sent stays sent.
     pub fn resend(&mut self, statuses: &[DeliveryStatus], now: Timestamp) -> Option<Self> {
-        let child = self.id.child(1 + u64::from(self.resends)).filter(|_| self.state == BundleState::Done)?;
+        self.resend_those(|dead| statuses.contains(&dead.status), &[], now)
+    }
+
+    /// The same with the failed members that are `wanted`, and with those of `again`, by their numbers, although the
+    /// provider took them.
+    pub fn resend_those(
+        &mut self,
+        wanted: impl Fn(&DeadMember<'_>) -> bool,
+        again: &[u16],
+        now: Timestamp,
+    ) -> Option<Self> {
+        let child = self.id.child(RESENDS + u64::from(self.resends)).filter(|_| self.state == BundleState::Done)?;
+        let resends = self.resends.checked_add(1)?;
         let (mut members, mut uncertain) = (Vec::new(), self.uncertain);
         for (member, result) in self.members.iter().zip(&mut self.results) {
-            let (status, cause) = match result {
-                MemberResult::Failed(cause) => (DeliveryStatus::Failed, cause),
-                MemberResult::Dead(cause) => (DeliveryStatus::Dead, cause),
-                MemberResult::Unknown(cause) => (DeliveryStatus::Unknown, cause),
+            let cause = match dead_member(*member, result) {
+                Some(dead) if wanted(&dead) => {
+                    uncertain |= dead.status == DeliveryStatus::Unknown || leaves_doubt(&dead.cause.code);
+                    Some(dead.cause.clone())
+                }
+                None if matches!(result, MemberResult::Sent { .. }) && again.contains(member) => None,
                 _ => continue,
             };
-            if statuses.contains(&status) {
-                members.push(*member);
-                uncertain |= status == DeliveryStatus::Unknown || leaves_doubt(&cause.code);
-                *result = MemberResult::Resent(cause.clone());
-            }
+            members.push(*member);
+            *result = MemberResult::Resent(cause);
         }
         if members.is_empty() {
             return None;
         }
-        self.resends += 1;
+        self.resends = resends;
         Some(Self { uncertain, ..self.succeed(child, Onward { attempts: 0, due: now, members }, now) })
+    }
+
+    /// The members that failed for good in this generation and were not resent.
+    pub fn dead_members(&self) -> impl Iterator<Item = DeadMember<'_>> {
+        self.members.iter().zip(&self.results).filter_map(|(member, result)| dead_member(*member, result))
+    }
+
+    /// Whether it is among the dead letters of an endpoint: events that were not delivered, until they are resent.
+    #[must_use]
+    pub fn is_dead_letter(&self) -> bool {
+        self.channel == Channel::Webhook && self.dead_members().next().is_some()
     }
 
     /// The outward status of the member at `index` of `members`; `None` when it goes on in the next generation.
@@ -620,6 +687,27 @@ impl Bundle {
     pub fn statuses(&self) -> impl Iterator<Item = DeliveryStatus> + '_ {
         (0..self.members.len()).filter_map(|index| self.status_of(index))
     }
+}
+
+/// A member that failed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadMember<'a> {
+    /// Its number in the payload.
+    pub member: u16,
+    /// `failed`, `dead` or `unknown`.
+    pub status: DeliveryStatus,
+    /// Why.
+    pub cause: &'a Cause,
+}
+
+const fn dead_member(member: u16, result: &MemberResult) -> Option<DeadMember<'_>> {
+    let (status, cause) = match result {
+        MemberResult::Failed(cause) => (DeliveryStatus::Failed, cause),
+        MemberResult::Dead(cause) => (DeliveryStatus::Dead, cause),
+        MemberResult::Unknown(cause) => (DeliveryStatus::Unknown, cause),
+        _ => return None,
+    };
+    Some(DeadMember { member, status, cause })
 }
 
 /// The members that go on, and how.
@@ -691,13 +779,37 @@ mod tests {
     fn no_two_paths_lead_to_one_generation() {
         let root = bundle(1).id;
         let mut seen = std::collections::BTreeSet::from([root.generation]);
-        let mut level = vec![root];
+        let mut level = vec![root.clone()];
         for _ in 0..4 {
-            level = level.iter().flat_map(|id| (0..5).filter_map(|index| id.child(index))).collect();
-            assert!(level.iter().all(|id| seen.insert(id.generation)));
+            let children =
+                |id: &BundleId| (0..12).filter_map(|index| Some((index, id.child(index)?))).collect::<Vec<_>>();
+            let next: Vec<_> = level.iter().flat_map(children).collect();
+            for (index, id) in &next {
+                assert!(seen.insert(id.generation), "{id}");
+                assert_eq!(id.last_step(), Some(*index), "{id}");
+            }
+            level = next.into_iter().map(|(_, id)| id).collect();
         }
-        assert_eq!(level[0].child(5), None);
-        assert_eq!(BundleId { generation: u64::MAX, ..level[0].clone() }.child(0), None);
+        assert_eq!(BundleId { generation: u64::MAX, ..root.clone() }.child(0), None);
+        let numbers: Vec<_> = (0..5).map(|index| root.child(index).unwrap().generation).collect();
+        assert_eq!(numbers, [1, 5, 14, 57, 58], "they are in stored keys, so they never change");
+    }
+
+    #[test]
+    fn the_tree_is_deep_enough_for_what_people_do() {
+        let retries = |from: BundleId, step, count| (0..count).try_fold(from, |id, _| id.child(step));
+        assert!(retries(bundle(1).id, RETRY, 63).is_some() && retries(bundle(1).id, RETRY, 64).is_none());
+        for (step, rounds) in [(RETRY, 5), (DOUBTFUL, 3)] {
+            let round = |id: BundleId, _| retries(id, step, 9)?.child(RESENDS);
+            assert!((0..rounds).try_fold(bundle(1).id, round).is_some(), "{rounds} rounds of the longest policy");
+        }
+        // Each member of a bundle may be resent by itself.
+        let mut whole = bundle(25);
+        whole.finish(vec![failed(FailureKind::Permanent); 25], RULES, NOON);
+        let ids: Vec<_> =
+            (0..25).map(|it| whole.resend_those(|dead| dead.member == it, &[], NOON).unwrap().id).collect();
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 25);
+        assert_eq!((whole.resends, whole.statuses().count()), (25, 0));
     }
 
     #[test]
@@ -856,6 +968,36 @@ mod tests {
         let next = only(first.finish(outcomes, RULES, NOON));
         assert_eq!((next.members.as_slice(), next.attempts, next.due), ([1].as_slice(), 0, until));
         assert_eq!(next.status_of(0), Some(DeliveryStatus::Queued));
+    }
+
+    #[test]
+    fn what_was_sent_is_sent_again_only_by_name() {
+        let mut first = bundle(3);
+        let sent = || Outcome::Sent { provider_id: None };
+        first.finish(vec![sent(), sent(), failed(FailureKind::Permanent)], RULES, NOON);
+        assert!(first.resend_those(|_| false, &[], NOON).is_none());
+        assert!(first.clone().resend(&DeliveryStatus::ALL, NOON).is_some_and(|next| next.members == [2]));
+        let next = first.resend_those(|_| false, &[1, 2], NOON).unwrap();
+        assert_eq!((next.members.as_slice(), next.attempts, next.uncertain), ([1].as_slice(), 0, false));
+        assert_eq!(first.results[1], MemberResult::Resent(None));
+        assert_eq!((first.status_of(0), first.status_of(1)), (Some(DeliveryStatus::Sent), None));
+        assert!(first.resend_those(|_| false, &[1], NOON).is_none(), "it is on its way");
+    }
+
+    #[test]
+    fn dead_letters_are_those_of_endpoints_until_they_are_resent() {
+        let mut first = Bundle { channel: Channel::Webhook, ..bundle(3) };
+        assert!(!first.is_dead_letter());
+        let sent = Outcome::Sent { provider_id: None };
+        first.finish(vec![failed(FailureKind::Permanent), sent, failed(TRANSIENT)], RULES, NOON);
+        assert_eq!(
+            first.dead_members().map(|dead| (dead.member, dead.status)).collect::<Vec<_>>(),
+            [(0, DeliveryStatus::Failed)]
+        );
+        assert!(first.is_dead_letter());
+        assert!(!Bundle { channel: Channel::Slack, ..first.clone() }.is_dead_letter());
+        first.resend(&[DeliveryStatus::Failed], NOON).unwrap();
+        assert!(!first.is_dead_letter());
     }
 
     #[test]

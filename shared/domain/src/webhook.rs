@@ -101,6 +101,9 @@ pub enum Signing {
 pub struct EndpointSettings {
     /// Where events are posted to: https, or what the deployment lets through.
     pub url: String,
+    /// What it is for, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// The types of events that it wants; all where this is empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventPattern>,

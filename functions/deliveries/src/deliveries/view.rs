@@ -30,16 +30,16 @@ impl Attempt<'_> {
             | MemberResult::Dead(cause)
             | MemberResult::Unknown(cause)
             | MemberResult::Retrying(cause)
-            | MemberResult::Resent(cause) => Some(cause),
-            MemberResult::Sent { .. } | MemberResult::Waiting => None,
+            | MemberResult::Resent(Some(cause)) => Some(cause),
+            MemberResult::Sent { .. } | MemberResult::Waiting | MemberResult::Resent(None) => None,
         }
     }
 
     fn view(&self) -> AttemptView {
         let result = match self.result {
-            MemberResult::Sent { .. } => "sent",
+            MemberResult::Sent { .. } | MemberResult::Resent(None) => "sent",
             // What was resent had failed, died or was unknown; which of them is not kept, its cause is.
-            MemberResult::Failed(_) | MemberResult::Resent(_) => "failed",
+            MemberResult::Failed(_) | MemberResult::Resent(Some(_)) => "failed",
             MemberResult::Dead(_) => "dead",
             MemberResult::Unknown(_) => "unknown",
             MemberResult::Retrying(_) => "retrying",

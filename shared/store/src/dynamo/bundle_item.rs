@@ -204,7 +204,8 @@ pub(super) fn write_results(results: &[MemberResult]) -> AttributeValue {
         MemberResult::Unknown(cause) => caused('u', cause),
         MemberResult::Retrying(cause) => caused('r', cause),
         MemberResult::Waiting => "w".to_owned(),
-        MemberResult::Resent(cause) => caused('n', cause),
+        MemberResult::Resent(None) => "n".to_owned(),
+        MemberResult::Resent(Some(cause)) => caused('n', cause),
     };
     AttributeValue::L(results.iter().map(|result| text(one(result))).collect())
 }
@@ -226,7 +227,8 @@ fn read_results(value: &AttributeValue) -> Option<Vec<MemberResult>> {
             "u" => MemberResult::Unknown(cause()?),
             "r" => MemberResult::Retrying(cause()?),
             "w" => MemberResult::Waiting,
-            "n" => MemberResult::Resent(cause()?),
+            "n" if rest.is_none() => MemberResult::Resent(None),
+            "n" => MemberResult::Resent(Some(cause()?)),
             _ => return None,
         })
     };
@@ -397,7 +399,7 @@ mod tests {
             causes().prop_map(MemberResult::Unknown),
             causes().prop_map(MemberResult::Retrying),
             Just(MemberResult::Waiting),
-            causes().prop_map(MemberResult::Resent),
+            proptest::option::of(causes()).prop_map(MemberResult::Resent),
         ]
     }
 

@@ -386,7 +386,7 @@ pub(crate) async fn a_resend_happens_once(store: &impl Store) {
     for count in 1..=2 {
         let mut resent = stored.clone();
         resent.resends = count;
-        resent.results[usize::from(count) - 1] = MemberResult::Resent(cause());
+        resent.results[usize::from(count) - 1] = MemberResult::Resent(Some(cause()));
         let child = next(&stored, u64::from(count), NOON.plus_ms(5_000));
         let scope = acme();
         let answers = join_all((0..4).map(|_| store.resend(&scope, &resent, &child))).await;
