@@ -650,6 +650,7 @@ pub trait Store:
     + crate::Feedbacks
     + crate::Hooks
     + crate::KeyUses
+    + crate::Sessions
     + crate::Simulations
     + crate::SignIns
     + crate::Suppressions
@@ -667,6 +668,7 @@ impl<
         + crate::Feedbacks
         + crate::Hooks
         + crate::KeyUses
+        + crate::Sessions
         + crate::Simulations
         + crate::SignIns
         + crate::Suppressions,

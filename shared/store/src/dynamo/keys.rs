@@ -22,7 +22,7 @@
 //! ```
 //! and in the table of what is looked up before the tenant is known: `KEY#<prefix>`/`0`, `TENANT`/`<id>`,
 //! `KEY#<prefix>`/`use`, `HOOK#<id>`/`0`,
-//! `OIDC#<issuer>`/`<audience>`, `STATE#<hash>`/`0`.
+//! `OIDC#<issuer>`/`<audience>`, `STATE#<hash>`/`0`, `SESS#<hash>`/`0`, `SESSOF#<tenant>#<principal>`/`<hash>`.
 //!
 //! The sparse index `due` (`dk`, `da`: a moment in ms) tells what somebody must look at:
 //!
@@ -38,6 +38,7 @@ use domain::{
     bundle::BundleId,
     hook::Cause,
     ids::{CampaignId, HookEventId, HookId, IntegrationId, KeyId, RequestId, TemplateId, TenantId},
+    principal::Principal,
     sign_in::Authority,
     tenant::TenantScope,
     time::Timestamp,
@@ -384,6 +385,21 @@ pub(super) fn hook_rejection(scope: &TenantScope, hook: &HookId, minute: Timesta
 /// A sign-in under way, in the auth table.
 pub(super) fn pending_sign_in(state_hash: &str) -> Key {
     Key::new(format!("STATE#{state_hash}"), "0")
+}
+
+/// A session at the console, in the auth table.
+pub(super) fn session(id_hash: &str) -> Key {
+    Key::new(format!("SESS#{id_hash}"), "0")
+}
+
+/// The sessions of one owner, in the auth table: the hashes of their ids.
+pub(super) fn sessions_of(scope: &TenantScope, owner: &Principal) -> String {
+    format!("SESSOF#{}#{owner}", scope.tenant())
+}
+
+/// A session in the list of its owner.
+pub(super) fn session_of(scope: &TenantScope, owner: &Principal, id_hash: &str) -> Key {
+    Key::new(sessions_of(scope, owner), id_hash)
 }
 
 /// All tenants, in the auth table.

@@ -16,6 +16,7 @@ mod integrations;
 mod key_uses;
 mod keys;
 mod rates;
+mod sessions;
 mod settings;
 mod sign_ins;
 mod simulations;

@@ -113,6 +113,7 @@ impl Erasure for MemoryStore {
             state.access.erase_keys(&mut eraser);
             state.key_uses.retain(|_, (tenant, _)| eraser.spares(tenant));
             state.sign_ins.erase(&mut eraser);
+            state.sessions.erase(&mut eraser);
             state.integrations.erase_settings(&mut eraser);
             state.settings.erase(&mut eraser);
             state.hooks.erase_settings(&mut eraser);
@@ -138,6 +139,7 @@ impl Erasure for MemoryStore {
                 simulations,
                 hooks,
                 key_uses,
+                sessions,
                 sign_ins,
                 releases,
             } = state;
@@ -152,6 +154,7 @@ impl Erasure for MemoryStore {
             access.erase_keys(&mut eraser);
             key_uses.retain(|_, (tenant, _)| eraser.spares(tenant));
             sign_ins.erase(&mut eraser);
+            sessions.erase(&mut eraser);
             integrations.erase_settings(&mut eraser);
             settings.erase(&mut eraser);
             hooks.erase_settings(&mut eraser);

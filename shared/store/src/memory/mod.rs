@@ -16,6 +16,7 @@ mod hooks;
 mod integrations;
 mod key_uses;
 mod rates;
+mod sessions;
 mod settings;
 mod sign_ins;
 mod simulations;
@@ -50,6 +51,7 @@ struct State {
     feedbacks: feedbacks::Tables,
     hooks: hooks::Tables,
     key_uses: key_uses::Tables,
+    sessions: sessions::Tables,
     sign_ins: sign_ins::Tables,
     suppressions: suppressions::Tables,
     simulations: simulations::Tables,

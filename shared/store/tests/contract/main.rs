@@ -16,6 +16,7 @@ mod fixtures;
 mod hooks;
 mod integrations;
 mod lists;
+mod sessions;
 mod settings;
 mod sign_ins;
 mod simulations;
@@ -117,6 +118,11 @@ contract! {
         a_simulation_is_begun_once_and_saved_by_who_saw_it_last
         a_simulation_is_found_when_it_is_due_until_it_is_over
         simulations_of_a_campaign_come_page_by_page;
+    sessions:
+        a_session_lasts_while_it_is_used
+        a_session_ends_once_and_for_all
+        all_sessions_of_somebody_end_and_no_others
+        an_erased_tenant_has_no_sessions;
     sign_ins:
         tokens_are_taken_while_the_integration_is_enabled
         what_is_taken_follows_the_settings
