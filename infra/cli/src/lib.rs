@@ -8,6 +8,7 @@ pub mod inbox;
 pub mod invocations;
 pub mod kpi;
 pub mod mail_api;
+pub mod receivers;
 pub mod recipients;
 pub mod slack;
 pub mod stack;

@@ -30,7 +30,7 @@ pub use logs::{keep_logs, log_text, logs};
 pub use process::Process;
 pub use progress::Progress;
 pub use project::Project;
-pub use state::{Graph, MailApi, Slack, Smtp, StackState, Teams, load, names, processes};
+pub use state::{Graph, MailApi, Slack, Smtp, StackState, Teams, Webhook, load, names, processes};
 pub use up::{UpOptions, down, up};
 
 /// The stack that commands mean when none is named.

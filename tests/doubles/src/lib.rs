@@ -7,3 +7,4 @@ pub mod oidc;
 pub mod process;
 pub mod slack;
 pub mod teams;
+pub mod webhook;

@@ -34,6 +34,9 @@ pub struct StackState {
     /// The doubles of the e-mail APIs; none until their program is built.
     #[serde(default)]
     pub mail_api: Option<MailApi>,
+    /// The double of the receivers of outbound webhooks; none until its program is built.
+    #[serde(default)]
+    pub webhook: Option<Webhook>,
     /// Mail that was taken: `<queue id>.eml`, and one line each in `received.jsonl` and `refused.jsonl`.
     pub inbox_dir: PathBuf,
     /// Events seen on the bus, one JSON object a line.
@@ -97,6 +100,13 @@ pub struct Graph {
 pub struct MailApi {
     /// Their base address: SendGrid is below `/sendgrid`, Postmark below `/postmark`, Amazon SES below
     /// `/ses`.
+    pub url: String,
+}
+
+/// The double of the receivers of outbound webhooks of a stack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Webhook {
+    /// Its base address; each receiver is a path `/in/<receiver>` below it.
     pub url: String,
 }
 

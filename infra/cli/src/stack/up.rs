@@ -1,7 +1,8 @@
 //! Bringing a stack up, and ending it.
 
 use super::{
-    DEFAULT_NAME, Error, Graph, MailApi, Process, Progress, Project, Slack, Smtp, StackState, Teams, build, logs,
+    DEFAULT_NAME, Error, Graph, MailApi, Process, Progress, Project, Slack, Smtp, StackState, Teams, Webhook, build,
+    logs,
     process::end,
     python::{self, lock},
     state, tenant, tether,
@@ -34,6 +35,7 @@ struct Doubles {
     teams: Option<Teams>,
     graph: Option<Graph>,
     mail_api: Option<MailApi>,
+    webhook: Option<Webhook>,
 }
 
 impl Doubles {
@@ -204,6 +206,7 @@ impl Starting {
             teams: doubles.teams,
             graph: doubles.graph,
             mail_api: doubles.mail_api,
+            webhook: doubles.webhook,
             inbox_dir: self.folder.join("inbox"),
             events_log,
             endpoint,
@@ -228,6 +231,7 @@ impl Starting {
         let teams = self.spawn_double("teams", "teams-double", options)?;
         let graph = self.spawn_double("graph", "graph-double", options)?;
         let mail_api = self.spawn_double("mail-api", "mail-api-doubles", options)?;
+        let webhook = self.spawn_double("webhook", "webhook-double", options)?;
 
         let mut emulator = self.python(python, "launch_emulator.py");
         // Functions inherit this environment, and nobody's AWS credentials, proxies or certificates belong in it.
@@ -244,6 +248,7 @@ impl Starting {
                 teams: self.double_ready(teams).await?,
                 graph: self.double_ready(graph).await?,
                 mail_api: self.double_ready(mail_api).await?,
+                webhook: self.double_ready(webhook).await?,
             },
             self.ready(&emulator).await?,
         ))
