@@ -211,9 +211,12 @@ pub fn of_integration(tenant: &TenantId, old: Option<&Integration>, new: &Integr
     if let Some(test) = &new.last_test {
         let before = old.and_then(|old| old.last_test.as_ref()).map(|test| test.status);
         if before != Some(test.status) {
-            let extra = json!({
+            let mut extra = json!({
                 "status": test.status, "previous": before, "badge": test.status.badge(), "code": test.code, "detail": test.detail,
             });
+            if let Some(run) = &test.run {
+                extra["run_id"] = json!(run);
+            }
             events.push(event("integration.health_changed", format!("{}:health:{}", new.id, test.at.0), extra));
         }
     }

@@ -1,6 +1,9 @@
 //! How an integration is doing.
 
-use crate::time::{HOUR_MS, Timestamp};
+use crate::{
+    ids::RunId,
+    time::{HOUR_MS, Timestamp},
+};
 use serde::{Deserialize, Serialize};
 
 /// The state of an integration, shown as Green, Yellow and Red.
@@ -53,6 +56,9 @@ pub struct TestReport {
     pub latency_ms: u64,
     /// When it ran.
     pub at: Timestamp,
+    /// The run of an automation rule that asked for it. So what follows of it does not set off the same rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
 }
 
 impl TestReport {
@@ -60,14 +66,21 @@ impl TestReport {
     #[must_use]
     pub fn passed(detail: &str, latency_ms: u64, at: Timestamp) -> Self {
         let (status, code) = if latency_ms > SLOW_MS { (HealthStatus::Warn, "slow") } else { (HealthStatus::Ok, "ok") };
-        Self { status, code: code.into(), detail: crate::failure::shorten(detail), latency_ms, at }
+        Self { status, code: code.into(), detail: crate::failure::shorten(detail), latency_ms, at, run: None }
     }
 
     /// What an opened breaker leaves: a warning, because the recipe itself may still pass.
     #[must_use]
     pub fn breaker_opened(detail: &str, at: Timestamp) -> Self {
         let detail = crate::failure::shorten(detail);
-        Self { status: HealthStatus::Warn, code: crate::breaker::OPEN_CODE.into(), detail, latency_ms: 0, at }
+        Self {
+            status: HealthStatus::Warn,
+            code: crate::breaker::OPEN_CODE.into(),
+            detail,
+            latency_ms: 0,
+            at,
+            run: None,
+        }
     }
 
     /// Whether it counts as downtime: a failed test, or a breaker that opened, which says that messages failed.
@@ -79,7 +92,14 @@ impl TestReport {
     /// The report of a recipe that failed.
     #[must_use]
     pub fn failed(failure: &crate::failure::Failure, latency_ms: u64, at: Timestamp) -> Self {
-        Self { status: HealthStatus::Fail, code: failure.code.into(), detail: failure.detail.clone(), latency_ms, at }
+        Self {
+            status: HealthStatus::Fail,
+            code: failure.code.into(),
+            detail: failure.detail.clone(),
+            latency_ms,
+            at,
+            run: None,
+        }
     }
 }
 

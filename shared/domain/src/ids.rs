@@ -190,6 +190,76 @@ impl CampaignId {
     }
 }
 prefixed_id!(
+    /// A tenant's automation rule.
+    RuleId,
+    "rul_",
+    "rule id"
+);
+prefixed_id!(
+    /// One run of an automation rule; see [`crate::rule::Run`] for what it is made of. Sortable by the time of its event.
+    RunId,
+    "run_",
+    "run id"
+);
+
+/// How many characters of a run's id are its event's time, and how many the mark of its rule.
+const RUN_TIME_CHARS: usize = 10;
+const RUN_MARK_CHARS: usize = 7;
+
+impl RunId {
+    /// The run of a rule for one event: a repeat of the event finds the same. The time of the event, a mark of the rule (35
+    /// bits), then what tells its events apart (40 bits), and a last character that stays free for [`Self::request`].
+    #[must_use]
+    pub fn of(tenant: &TenantId, rule: &RuleId, at: crate::time::Timestamp, event: &str) -> Self {
+        let digest = crate::digest::of_parts([tenant.as_str(), rule.as_str(), event].map(str::as_bytes));
+        let own = digest.as_ref().iter().take(5).fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
+        let random = (rule_mark(rule) << 45) | (own << 5);
+        Self(format!("run_{}", ulid::Ulid::from_parts(u64::try_from(at.0).unwrap_or(0), random)))
+    }
+
+    /// The request by which its action number `action` (0 to 30) reaches its recipients. It tells the run.
+    #[must_use]
+    pub fn request(&self, action: usize) -> RequestId {
+        let last = CROCKFORD.get(action + 1).map_or('Z', |digit| char::from(*digit));
+        let stem = self.0.trim_start_matches("run_");
+        RequestId(format!("{}{last}", &stem[..25]))
+    }
+
+    /// The run whose request this would be; which no run may have made.
+    #[must_use]
+    pub fn of_request(request: &RequestId) -> Self {
+        Self(format!("run_{}0", &request.as_str()[..25]))
+    }
+
+    /// Whether it may be a run of this rule: one of another has the same mark once in 2^35 times.
+    #[must_use]
+    pub fn is_of(&self, rule: &RuleId) -> bool {
+        let mark = ulid::Ulid::from_parts(0, rule_mark(rule) << 45).to_string();
+        let place = RUN_TIME_CHARS..RUN_TIME_CHARS + RUN_MARK_CHARS;
+        self.0.trim_start_matches("run_")[place.clone()] == mark[place]
+    }
+}
+
+/// 35 bits that tell rules apart.
+fn rule_mark(rule: &RuleId) -> u128 {
+    let digest = crate::digest::of_parts([rule.as_str().as_bytes()]);
+    digest.as_ref().iter().take(5).fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte)) >> 5
+}
+
+impl CampaignId {
+    /// Where the messages stand that a rule sends.
+    #[must_use]
+    pub fn of_rule(rule: &RuleId) -> Self {
+        Self(format!("rule-{rule}"))
+    }
+
+    /// The rule whose messages these are.
+    #[must_use]
+    pub fn rule(&self) -> Option<RuleId> {
+        self.0.strip_prefix("rule-")?.parse().ok()
+    }
+}
+prefixed_id!(
     /// One event that a hook received. Sortable by time.
     HookEventId,
     "evt_",
@@ -338,6 +408,34 @@ mod tests {
         assert_ne!(id, RequestId::from_idempotency_key(&other, &spring, "k1"));
         assert_ne!(id, RequestId::from_idempotency_key(&acme, &autumn, "k1"));
         assert!(id.as_str().parse::<RequestId>().is_ok());
+    }
+
+    #[test]
+    fn a_run_is_found_again_by_its_event_and_by_what_it_made() {
+        let (acme, at) = ("acme".parse().unwrap(), crate::time::Timestamp(1_763_640_000_000));
+        let (one, other) = (RuleId::generate(), RuleId::generate());
+        let run = RunId::of(&acme, &one, at, "e1");
+        assert_eq!(run, RunId::of(&acme, &one, at, "e1"));
+        assert_eq!(run.as_str().parse::<RunId>().unwrap(), run);
+        for another in [
+            RunId::of(&acme, &one, at, "e2"),
+            RunId::of(&acme, &other, at, "e1"),
+            RunId::of(&acme, &one, at.plus_ms(1), "e1"),
+            RunId::of(&"globex".parse().unwrap(), &one, at, "e1"),
+        ] {
+            assert_ne!(run, another);
+        }
+        assert!(run < RunId::of(&acme, &one, at.plus_ms(1), "e1"), "it sorts by time");
+        assert!(run.is_of(&one) && !run.is_of(&other));
+        let requests: Vec<RequestId> = (0..5).map(|action| run.request(action)).collect();
+        for (number, request) in requests.iter().enumerate() {
+            assert!(request.as_str().parse::<RequestId>().is_ok());
+            assert_eq!(RunId::of_request(request), run);
+            assert!(!requests[..number].contains(request), "each action has its own");
+        }
+        let campaign = CampaignId::of_rule(&one);
+        assert_eq!(campaign.as_str().parse::<CampaignId>().unwrap().rule(), Some(one));
+        assert_eq!("rule-x".parse::<CampaignId>().unwrap().rule(), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Who calls, and what they may do.
 
 use crate::{
-    ids::{KeyId, SubjectId},
+    ids::{KeyId, RuleId, SubjectId},
     tenant::TenantScope,
 };
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub enum Principal {
     Operator,
     /// Our own scheduled work.
     System,
+    /// One of the tenant's automation rules.
+    Rule(RuleId),
 }
 
 impl fmt::Display for Principal {
@@ -28,6 +30,7 @@ impl fmt::Display for Principal {
             Self::User(id) => write!(f, "user:{id}"),
             Self::Operator => f.write_str("operator"),
             Self::System => f.write_str("system"),
+            Self::Rule(id) => write!(f, "rule:{id}"),
         }
     }
 }

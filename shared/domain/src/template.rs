@@ -209,15 +209,75 @@ pub struct Compiled<'a> {
 impl Compiled<'_> {
     /// The message for one recipient.
     pub fn render(&self, variables: &BTreeMap<String, String>) -> Result<Rendered, TemplateError> {
-        let part = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.render(variables)).transpose();
+        self.fill(&Values::Flat(variables))
+    }
+
+    /// The message about something that happened: its variables may lead into objects, as in `{{ detail.order.id }}`.
+    pub fn render_from(&self, values: &serde_json::Value) -> Result<Rendered, TemplateError> {
+        self.fill(&Values::Nested(values))
+    }
+
+    fn fill(&self, values: &Values<'_>) -> Result<Rendered, TemplateError> {
+        let part = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.render(values)).transpose();
         let subject = part(&self.subject)?;
         Ok(Rendered {
             subject: subject.map(|subject| one_line(&subject).chars().take(SUBJECT_MAX_CHARS).collect()),
-            text: self.text.render(variables)?,
+            text: self.text.render(values)?,
             html: part(&self.html)?,
             link: part(&self.link)?,
         })
     }
+}
+
+/// What variables stand for.
+enum Values<'v> {
+    /// Texts by name.
+    Flat(&'v BTreeMap<String, String>),
+    /// JSON, into which names with dots lead.
+    Nested(&'v serde_json::Value),
+}
+
+impl Values<'_> {
+    fn render(&self, template: &minijinja::Template<'_, '_>) -> Result<String, minijinja::Error> {
+        match self {
+            Self::Flat(values) => template.render(*values),
+            Self::Nested(values) => template.render(minijinja::value::Serde(*values)),
+        }
+    }
+
+    /// The first variable of a template that stands for nothing.
+    fn missing(&self, template: &minijinja::Template<'_, '_>) -> Option<String> {
+        let unknown = |name: &String| match self {
+            Self::Flat(values) => !values.contains_key(name),
+            Self::Nested(values) => crate::webhook::filter::field(values, name).is_none(),
+        };
+        template.undeclared_variables(matches!(self, Self::Nested(_))).into_iter().filter(unknown).min()
+    }
+}
+
+/// A text as the source of a template that makes exactly it: what a message about an event says was written by whoever
+/// caused the event, and is no template of ours.
+#[must_use]
+pub fn literal(text: &str) -> String {
+    if !["{{", "{%", "{#"].iter().any(|begin| text.contains(begin)) {
+        return text.to_owned();
+    }
+    let mut source = String::with_capacity(text.len() + 64);
+    let mut rest = text;
+    while let Some(start) = rest.find('{') {
+        let end = rest[start..].find(|c| c != '{').map_or(rest.len(), |length| start + length);
+        source.push_str(&rest[..start]);
+        source.push_str("{% raw %}");
+        source.push_str(&rest[start..end]);
+        source.push_str("{% endraw %}");
+        rest = &rest[end..];
+    }
+    source.push_str(rest);
+    // The last line break of a template is not its text's.
+    if source.ends_with('\n') {
+        source.push('\n');
+    }
+    source
 }
 
 /// How a value is written into a text, so that it stays a value: a recipient's name is no tag and no mention.
@@ -329,16 +389,13 @@ impl<'a> Text<'a> {
         Ok(Self::Filled { part, template: template.map_err(|error| invalid(part, &error))? })
     }
 
-    fn render(&self, variables: &BTreeMap<String, String>) -> Result<String, TemplateError> {
+    fn render(&self, values: &Values<'_>) -> Result<String, TemplateError> {
         let (part, template) = match self {
             Self::Fixed(source) => return Ok((*source).to_owned()),
             Self::Filled { part, template } => (*part, template),
         };
-        let rendered = template.render(variables).map_err(|error| {
-            let missing = (error.kind() == ErrorKind::UndefinedError).then(|| {
-                let undeclared = template.undeclared_variables(false);
-                undeclared.into_iter().filter(|name| !variables.contains_key(name)).min()
-            });
+        let rendered = values.render(template).map_err(|error| {
+            let missing = (error.kind() == ErrorKind::UndefinedError).then(|| values.missing(template));
             match missing.flatten() {
                 Some(variable) => TemplateError::MissingVariable { part, variable },
                 None => invalid(part, &error),
@@ -416,6 +473,30 @@ mod tests {
     fn a_missing_variable_is_named() {
         let error = template(text("Hi {{ name }} {{ link }}")).render(None, &vars(&[("link", "x")])).unwrap_err();
         assert_eq!(error, TemplateError::MissingVariable { part: "text", variable: "name".into() });
+    }
+
+    #[test]
+    fn variables_lead_into_what_happened() {
+        let source = text("{{ detail.body.user | upper }} {{ detail.list[0].n }} {{ event }}");
+        let parts = Parts { subject: None, text: &source.text, html: None, link: None };
+        let compiled = parts.compile(Channel::Slack).unwrap();
+        let values = serde_json::json!({"event": "x", "detail": {"body": {"user": "<b>"}, "list": [{"n": 1}]}});
+        assert_eq!(compiled.render_from(&values).unwrap().text, "&lt;B&gt; 1 x");
+        let values = serde_json::json!({"event": "x", "detail": {"body": {}, "list": [{"n": 1}]}});
+        let error = compiled.render_from(&values).unwrap_err();
+        assert_eq!(error, TemplateError::MissingVariable { part: "text", variable: "detail.body.user".into() });
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_literal_is_what_it_says(words in r"[{}%#a \n<*'\-]{0,24}(raw|endraw)?[{}%#a \n-]{0,9}") {
+            for channel in [Channel::Email, Channel::Slack, Channel::Teams] {
+                let template = Template { channel, ..template(TemplateText { html: Some(literal(&words)), ..text(&literal(&words)) }) };
+                let rendered = template.render(None, &vars(&[])).unwrap();
+                proptest::prop_assert_eq!(&rendered.text, &words);
+                proptest::prop_assert_eq!(rendered.html.as_ref(), Some(&words));
+            }
+        }
     }
 
     #[test]

@@ -176,5 +176,5 @@ pub(crate) fn integration(created_at: Timestamp) -> Integration {
 }
 
 pub(crate) fn report(status: HealthStatus, at: Timestamp) -> TestReport {
-    TestReport { status, code: "ok".to_owned(), detail: String::new(), latency_ms: 120, at }
+    TestReport { status, code: "ok".to_owned(), detail: String::new(), latency_ms: 120, at, run: None }
 }
