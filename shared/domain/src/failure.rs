@@ -334,6 +334,30 @@ explanations! {
     "entra_token_version":
         "Entra makes tokens of version 1 for this application.", "Set `requestedAccessTokenVersion` to 2 in the manifest of the app registration.",
         "يصدر Entra رموزًا من الإصدار 1 لهذا التطبيق.", "اضبط requestedAccessTokenVersion على 2 في بيان تسجيل التطبيق.";
+    "endpoint_gone":
+        "The endpoint answered 410 Gone: it wants no more events. It was disabled.", "If this was a mistake, mend the receiver and enable the endpoint again: what waits is posted then.",
+        "أجابت نقطة النهاية بالرمز 410: لم تعد تريد أحداثًا. جرى تعطيلها.", "إن كان ذلك خطأً فأصلح المستقبِل ثم فعّل نقطة النهاية من جديد، وسيُرسل ما ينتظر.";
+    "endpoint_redirected":
+        "The endpoint answered with a redirect, which is never followed.", "Enter the URL that it redirects to, once you have made sure that it is yours.",
+        "أجابت نقطة النهاية بإعادة توجيه، وهي لا تُتبع أبدًا.", "أدخل العنوان الذي تحيل إليه بعد التأكد من أنه لك.";
+    "endpoint_busy":
+        "The endpoint asked for a pause (429, 502, 503 or 504).", "Nothing to do: it is retried by the retry policy and not before the time it names. Set a limit for the endpoint if it happens often.",
+        "طلبت نقطة النهاية التمهّل (429 أو 502 أو 503 أو 504).", "لا يلزم أي إجراء: تُعاد المحاولة وفق السياسة وبعد الوقت الذي تحدده. ضع حدًّا لنقطة النهاية إذا تكرر ذلك.";
+    "endpoint_refused":
+        "The endpoint refused the event (a 4xx answer).", "Read its answer: often the signature check, a missing header or the path is the cause. It is retried by the retry policy.",
+        "رفضت نقطة النهاية الحدث (إجابة 4xx).", "اقرأ إجابتها: فغالبًا ما يكون السبب التحقق من التوقيع أو ترويسة ناقصة أو المسار. تُعاد المحاولة وفق السياسة.";
+    "endpoint_error":
+        "The endpoint had an error of its own (a 5xx answer).", "Look at the receiver's log. It is retried by the retry policy.",
+        "حدث خطأ لدى نقطة النهاية (إجابة 5xx).", "راجع سجل المستقبِل. تُعاد المحاولة وفق السياسة.";
+    "endpoint_timeout":
+        "The endpoint did not answer within 30 seconds.", "Let the receiver answer at once and do its work afterwards. It is retried with the same webhook-id.",
+        "لم تُجب نقطة النهاية خلال 30 ثانية.", "اجعل المستقبِل يجيب فورًا ثم ينفّذ عمله بعد ذلك. تُعاد المحاولة بالمعرّف webhook-id نفسه.";
+    "endpoint_connection_lost":
+        "The connection broke before the endpoint had answered.", "Look at the receiver and what stands before it. It is retried with the same webhook-id.",
+        "انقطع الاتصال قبل أن تجيب نقطة النهاية.", "راجع المستقبِل وما يسبقه من وسائط. تُعاد المحاولة بالمعرّف webhook-id نفسه.";
+    "endpoint_failing":
+        "The endpoint has taken nothing for days. After five days it is disabled.", "Look at the last attempts' answers and mend the receiver; one success ends this.",
+        "لم تستلم نقطة النهاية شيئًا منذ أيام. تُعطَّل بعد خمسة أيام.", "راجع إجابات آخر المحاولات وأصلح المستقبِل؛ ونجاح واحد ينهي ذلك.";
     "rate_limited":
         "The provider asked us to slow down.", "Nothing to do: the channel pauses and goes on by itself. Lower the limits if it happens often.",
         "طلب المزوّد الإبطاء.", "لا يلزم أي إجراء: تتوقف القناة مؤقتًا ثم تتابع تلقائيًا. خفّض الحدود إذا تكرر ذلك.";

@@ -262,7 +262,7 @@ impl Carry for M365 {
 
 impl Carry for Webhook {
     async fn send(&self, out: &Outgoing<'_>) -> Result<Option<String>, Failure> {
-        self.send(out).await
+        Self::send(out)
     }
 
     fn concurrency(&self) -> usize {

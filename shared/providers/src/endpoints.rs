@@ -12,6 +12,8 @@ const LOGIN: &str = "https://login.microsoftonline.com";
 /// Microsoft Graph's global service. Attack simulation is in no national cloud ("Create simulation").
 const GRAPH: &str = "https://graph.microsoft.com";
 const SLACK: &str = "https://slack.com/api";
+/// What the headers of outbound webhooks begin with, besides those of Standard Webhooks.
+const WEBHOOK_HEADER_PREFIX: &str = "X-Trunkline";
 
 /// The providers' base URLs, a setting of the deployment: a test puts a double there. None has a slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,9 @@ pub struct Endpoints {
     pub graph_api: String,
     /// Where Entra signs users in and gives tokens.
     pub login: String,
+    /// What our own headers of outbound webhooks begin with, and after an `X-`, what we call ourselves there. A deployment
+    /// under another brand names its own.
+    pub webhook_header_prefix: String,
 }
 
 impl Endpoints {
@@ -45,6 +50,7 @@ impl Endpoints {
             slack_api: url("SLACK_API_URL", SLACK),
             graph_api: url("GRAPH_API_URL", GRAPH),
             login: url("ENTRA_LOGIN_URL", LOGIN),
+            webhook_header_prefix: read("WEBHOOK_HEADER_PREFIX").unwrap_or_else(|| WEBHOOK_HEADER_PREFIX.to_owned()),
         }
     }
 }

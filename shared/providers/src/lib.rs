@@ -35,7 +35,7 @@ pub use m365::{DryRun, Launch, Launched, M365, Step, TargetReport, Tracked};
 pub use ses::event as ses_event;
 pub use slack::Slack;
 pub use teams::Teams;
-pub use webhook::{Post, Reply, Webhook};
+pub use webhook::{POST_TIMEOUT, Post, Reply, Webhook};
 
 use domain::{
     channel::Provider,
@@ -206,6 +206,7 @@ mod tests {
             (include_str!("../../../docs/providers/entra.md"), "entra_"),
             (include_str!("../../../docs/providers/m365.md"), "m365_"),
             (include_str!("../../../docs/providers/teams.md"), "teams_"),
+            (include_str!("../../../docs/providers/webhook.md"), "endpoint_"),
         ] {
             let table = page.split("## Errors").nth(1).unwrap();
             for code in CODES.iter().filter(|code| code.starts_with(prefix)) {
