@@ -67,7 +67,7 @@ pub(crate) fn read(record: Value, now: Timestamp) -> Result<Told, Unreadable> {
     }
     let Some(new) = dynamodb.new_image else { return Err(Unreadable("it has no new image".into())) };
     match committed(dynamodb.old_image, new) {
-        Ok(Some(Committed::Bundle { scope, old, new })) => told(of_bundle(scope.tenant(), old.as_deref(), &new)),
+        Ok(Some(Committed::Bundle { scope, old, new, .. })) => told(of_bundle(scope.tenant(), old.as_deref(), &new)),
         Ok(Some(Committed::Integration { scope, old, new })) => {
             told(of_integration(scope.tenant(), old.as_deref(), &new))
         }
@@ -81,7 +81,10 @@ pub(crate) fn read(record: Value, now: Timestamp) -> Result<Told, Unreadable> {
         Ok(Some(Committed::HookEvent { scope, old, new, body })) => {
             told(of_hook_event(scope.tenant(), old.as_deref(), &new, body.as_deref()))
         }
-        Ok(None) => told(Vec::new()),
+        // These are for the log.
+        Ok(Some(Committed::Call { .. } | Committed::HookRejection { .. } | Committed::LogEntry { .. }) | None) => {
+            told(Vec::new())
+        }
         Err(StoreError::Corrupt { reason, .. }) => Err(Unreadable(reason)),
         Err(error) => Err(Unreadable(error.to_string())),
     }

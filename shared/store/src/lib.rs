@@ -11,28 +11,36 @@
 //! half-written, and the same call may be repeated.
 
 mod chain;
+mod dead_letters;
 pub mod dynamo;
 mod erasure;
 mod feedbacks;
 mod hooks;
+mod jobs;
 mod key_uses;
+mod logs;
 pub mod memory;
 mod meter;
 mod retention;
 mod sessions;
+mod rules;
 mod sign_ins;
 mod simulations;
 mod suppressions;
 mod traits;
 
 pub use chain::{ChainCheck, check_chain};
+pub use dead_letters::{DeadLetters, DeadSpan, dead_letter_cursor};
 pub use erasure::Erasure;
 pub use feedbacks::{FeedbackTotals, Feedbacks, Reporter};
 pub use hooks::{Captured, Hooks};
+pub use jobs::Jobs;
 pub use key_uses::{KeyUseConflict, KeyUses};
+pub use logs::{LogQuery, Logs};
 pub use meter::{Meter, Usage};
-pub use retention::{SECRET_VERSION_MS, SECRET_VERSIONS_KEPT, is_outdated};
+pub use retention::{LetGo, Overdue, Retention, TTL_GRACE_MS, SECRET_VERSION_MS, SECRET_VERSIONS_KEPT, is_outdated};
 pub use sessions::Sessions;
+pub use rules::{Begun, Rules};
 pub use sign_ins::SignIns;
 pub use simulations::Simulations;
 pub use suppressions::Suppressions;

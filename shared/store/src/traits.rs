@@ -646,11 +646,16 @@ pub trait Store:
     + Settings
     + Access
     + Audit
+    + crate::DeadLetters
     + crate::Erasure
     + crate::Feedbacks
     + crate::Hooks
+    + crate::Jobs
     + crate::KeyUses
+    + crate::Logs
+    + crate::Rules
     + crate::Sessions
+    + crate::Retention
     + crate::Simulations
     + crate::SignIns
     + crate::Suppressions
@@ -664,11 +669,16 @@ impl<
         + Settings
         + Access
         + Audit
+        + crate::DeadLetters
         + crate::Erasure
         + crate::Feedbacks
         + crate::Hooks
+        + crate::Jobs
         + crate::KeyUses
+        + crate::Logs
+        + crate::Rules
         + crate::Sessions
+        + crate::Retention
         + crate::Simulations
         + crate::SignIns
         + crate::Suppressions,

@@ -18,12 +18,18 @@ use axum::{
     extract::Request,
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Response, header},
 };
+use domain::principal::Caller;
 use futures::FutureExt;
 use lambda_http::{RequestExt, request::RequestContext, service_fn};
 use std::{convert::Infallible, panic::AssertUnwindSafe, pin::Pin};
 use tower::ServiceExt;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Put into the extensions of a response, it says that the log tells of this call already, so that no entry is written
+/// for it: what the call stored has the call with it (`store::Request::call`), and the stream tells of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded;
 
 /// Serves `router` until Lambda ends the process.
 pub async fn run(function: Function, router: Router) -> Result<(), lambda_http::Error> {
@@ -92,8 +98,24 @@ impl App {
     }
 
     /// Answers one request.
-    pub async fn answer(&self, mut request: Request, request_id: &str) -> Response<Bytes> {
+    pub async fn answer(&self, request: Request, request_id: &str) -> Response<Bytes> {
         let (identity, rate) = authorized(&request);
+        self.answer_to(identity, &rate, request, request_id).await
+    }
+
+    /// Answers one request that our own code makes, in this process, for a caller whom it knows: as the gateway's would
+    /// be answered, with the same checks of what the caller may do.
+    pub async fn answer_within(&self, caller: &Caller, request: Request, request_id: &str) -> Response<Bytes> {
+        self.answer_to(Identity::Tenant(caller.clone()), &HeaderMap::new(), request, request_id).await
+    }
+
+    async fn answer_to(
+        &self,
+        identity: Identity,
+        rate: &HeaderMap,
+        mut request: Request,
+        request_id: &str,
+    ) -> Response<Bytes> {
         request.extensions_mut().insert(identity);
         let answered = AssertUnwindSafe(self.route(request)).catch_unwind().await;
         // The panic itself was logged by the hook of `log`.
@@ -106,7 +128,7 @@ impl App {
             // Until here it was that of an empty body.
             response.headers_mut().remove(header::CONTENT_LENGTH);
         }
-        for (name, value) in &rate {
+        for (name, value) in rate {
             response.headers_mut().insert(name, value.clone());
         }
         if let Ok(id) = HeaderValue::from_str(request_id) {
@@ -149,6 +171,15 @@ fn authorized(request: &Request) -> (Identity, HeaderMap) {
 pub fn source_ip(extensions: &Extensions) -> Option<String> {
     match extensions.get::<RequestContext>() {
         Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
+        _ => None,
+    }
+}
+
+/// The id of a request, as the gateway gave it.
+#[must_use]
+pub fn request_id(extensions: &Extensions) -> Option<String> {
+    match extensions.get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
         _ => None,
     }
 }
@@ -300,6 +331,19 @@ mod tests {
         assert_eq!(told(&refused), [Some("policy".into()), Some("limit".into()), Some("7".into())]);
         let unlimited = get_as(&key_of("acme", "keys:*"), "/keys/x").await;
         assert_eq!(told(&unlimited), [None, None, None]);
+    }
+
+    #[tokio::test]
+    async fn our_own_requests_meet_the_same_checks() {
+        let id = "/keys/key_01JD0000000000000000000000";
+        for (grants, status) in [("keys:read", 404), ("campaigns:*", 403)] {
+            let context = serde_json::to_value(key_of("acme", grants)).unwrap();
+            let Identity::Tenant(caller) = Identity::read(&serde_json::from_value(context).unwrap()) else { panic!() };
+            let request = Request::builder().uri(id).body(Body::empty()).unwrap();
+            let answer = app().answer_within(&caller, request, crate::testing::REQUEST_ID).await;
+            assert_eq!(answer.status(), status);
+            assert_eq!(answer.headers()["content-type"], PROBLEM_JSON);
+        }
     }
 
     #[tokio::test]

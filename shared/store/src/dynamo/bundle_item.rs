@@ -292,6 +292,14 @@ pub(super) fn read_request(item: Item, campaign: &CampaignId, id: &RequestId) ->
     })
 }
 
+/// The API call that a request came with, and when the request was accepted.
+pub(super) fn call_in(item: &Item) -> Result<Option<(ApiCall, Timestamp)>> {
+    let Some(call) = item.get("k") else { return Ok(None) };
+    let call = serde_dynamo::from_attribute_value(call.clone()).map_err(|error| corrupt(item, error.to_string()))?;
+    let at = get_number(item, "t").map(Timestamp).ok_or_else(|| corrupt(item, "`t` is missing or malformed"))?;
+    Ok(Some((call, at)))
+}
+
 /// A bundle's recipients, on their own.
 pub(super) fn write_payload(key: Key, created_at: Timestamp, payload: &Payload) -> Result<Item> {
     let mut item = key.item();

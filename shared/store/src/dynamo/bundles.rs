@@ -26,7 +26,10 @@ use futures::{
     future::try_join_all,
     stream::{self, StreamExt as _, TryStreamExt as _},
 };
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 /// Conditional puts at a time, when a request is repeated.
 const AT_ONCE: usize = 8;
@@ -66,7 +69,12 @@ fn put_next(scope: &TenantScope, next: &Bundle, look: Timestamp) -> Write {
 }
 
 /// A change of a claimed bundle.
-fn while_claimed(scope: &TenantScope, bundle: &Bundle, expression: &'static str, state: &str) -> Write {
+fn while_claimed(
+    scope: &TenantScope,
+    bundle: &Bundle,
+    expression: impl Into<Cow<'static, str>>,
+    state: &str,
+) -> Write {
     Write::update(keys::bundle(scope, &bundle.campaign, &bundle.id), expression)
         .only_if(WHILE_CLAIMED)
         .value(":sending", text(SENDING))
@@ -241,24 +249,26 @@ impl Bundles for DynamoStore {
             stored.finished_at = bundle.finished_at;
         };
         let finished_at = bundle.finished_at.unwrap_or_default();
-        let finish = match (bundle.uncertain, bundle.answers.is_empty()) {
-            (false, true) => while_claimed(scope, bundle, "SET st = :to, r = :results, e = :end REMOVE w", DONE),
-            (true, true) => {
-                while_claimed(scope, bundle, "SET st = :to, r = :results, e = :end, u = :yes REMOVE w", DONE)
-            }
-            (false, false) => {
-                while_claimed(scope, bundle, "SET st = :to, r = :results, e = :end, y = :answers REMOVE w", DONE)
-            }
-            (true, false) => while_claimed(
-                scope,
-                bundle,
-                "SET st = :to, r = :results, e = :end, u = :yes, y = :answers REMOVE w",
-                DONE,
-            ),
+        // Put together from what there is to say, so that what is usual says no more than it must.
+        let mut set = "SET st = :to, r = :results, e = :end".to_owned();
+        let mut values = Vec::new();
+        let mut also = |says: &str, more: Vec<(&'static str, AttributeValue)>| {
+            set.push_str(says);
+            values.extend(more);
         };
-        let finish = if bundle.uncertain { finish.value(":yes", AttributeValue::Bool(true)) } else { finish };
-        let finish =
-            if bundle.answers.is_empty() { finish } else { finish.value(":answers", write_answers(&bundle.answers)) };
+        if bundle.uncertain {
+            also(", u = :yes", vec![(":yes", AttributeValue::Bool(true))]);
+        }
+        if !bundle.answers.is_empty() {
+            also(", y = :answers", vec![(":answers", write_answers(&bundle.answers))]);
+        }
+        if bundle.is_dead_letter() {
+            let look = Look::dead(scope, &bundle.integration, finished_at);
+            also(", dk = :dk, da = :da", vec![(":dk", text(look.dk)), (":da", number(look.da.0))]);
+        }
+        set.push_str(" REMOVE w");
+        let finish = while_claimed(scope, bundle, set, DONE);
+        let finish = values.into_iter().fold(finish, |finish, (name, value)| finish.value(name, value));
         let finish = finish.value(":results", write_results(&bundle.results)).value(":end", number(finished_at.0));
         if next.is_empty() {
             return self.settle(finish, bundle, change).await;
@@ -329,7 +339,10 @@ impl Bundles for DynamoStore {
 
     async fn resend(&self, scope: &TenantScope, bundle: &Bundle, next: &Bundle) -> Result<()> {
         let key = keys::bundle(scope, &bundle.campaign, &bundle.id);
-        let update = Write::update(key, "SET r = :results, n = :resends")
+        // With the last of its dead letters, it leaves the index.
+        let stays = bundle.is_dead_letter();
+        let update = if stays { "SET r = :results, n = :resends" } else { "SET r = :results, n = :resends REMOVE dk, da" };
+        let update = Write::update(key, update)
             .value(":results", write_results(&bundle.results))
             .value(":resends", number(bundle.resends))
             .value(":done", text(DONE))
@@ -477,6 +490,8 @@ fn as_due(scope: TenantScope, named: Named) -> Option<Due> {
         | Named::Feedback(..)
         | Named::Simulation(..)
         | Named::HookEvent(..)
+        | Named::HookRejection(_)
+        | Named::LogPage(_)
         | Named::Key(_) => None,
     }
 }

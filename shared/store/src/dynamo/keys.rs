@@ -17,11 +17,15 @@
 //! T#<tenant>#HKE           WE#<hook>#<event>  WP#<hook>#<event>#<n>   what they received
 //! T#<tenant>#HKS           <hook>#<fingerprint>                      what tells a repeat
 //! T#<tenant>#HKR           <hook>#<minute>#<cause>                   what they turned away
+//! T#<tenant>#CFG           AR#<id>                                   automation rules
+//! T#<tenant>#ARR           RUN#<rule>#<run>  RUH#<rule>#<hour>        their runs, and what was counted of them
 //! T#<tenant>#SIM           S#<campaign>#<request>[#<number>]         a simulation at its provider
 //! T#<tenant>#SUP           <address>                                 nothing is sent to it any more
+//! T#<tenant>#LOG           <page>                                    the log of everything
+//! T#<tenant>#LOGH          <hour>                                    and what it counts
 //! ```
 //! and in the table of what is looked up before the tenant is known: `KEY#<prefix>`/`0`, `TENANT`/`<id>`,
-//! `KEY#<prefix>`/`use`, `HOOK#<id>`/`0`,
+//! `JOB`/`<name>`, `KEY#<prefix>`/`use`, `HOOK#<id>`/`0`,
 //! `OIDC#<issuer>`/`<audience>`, `STATE#<hash>`/`0`, `SESS#<hash>`/`0`, `SESSOF#<tenant>#<principal>`/`<hash>`.
 //!
 //! The sparse index `due` (`dk`, `da`: a moment in ms) tells what somebody must look at:
@@ -30,6 +34,7 @@
 //! bundle#<shard>  request#<shard>  probe#<shard>  release#<shard>    da: when
 //! simulation#<shard>  key#<shard>                                    da: when
 //! held#T#<tenant>#INT#<id>  held#T#<tenant>#CAMP#<campaign>          da: since when the bundle exists
+//! dead#T#<tenant>#INT#<id>                                           da: when the bundle finished
 //! ```
 
 use super::attributes::{Item, number, text};
@@ -37,7 +42,9 @@ use crate::{HeldFor, SecretName};
 use domain::{
     bundle::BundleId,
     hook::Cause,
-    ids::{CampaignId, HookEventId, HookId, IntegrationId, KeyId, RequestId, TemplateId, TenantId},
+    ids::{CampaignId, HookEventId, HookId, IntegrationId, KeyId, RequestId, RuleId, RunId, TemplateId, TenantId},
+    job::Job,
+    log::PageId,
     principal::Principal,
     sign_in::Authority,
     tenant::TenantScope,
@@ -91,7 +98,7 @@ macro_rules! partitions {
 
 partitions! {
     /// Partitions of which a tenant has one.
-    OfTenant { Config = "CFG", Campaigns = "CAMP", Suppressions = "SUP", Simulations = "SIM", HookEvents = "HKE", HookSeen = "HKS", HookRejections = "HKR", }
+    OfTenant { Config = "CFG", Campaigns = "CAMP", Suppressions = "SUP", Simulations = "SIM", HookEvents = "HKE", HookSeen = "HKS", HookRejections = "HKR", RuleRuns = "ARR", Log = "LOG", LogHours = "LOGH", }
 }
 partitions! {
     /// Partitions of which each integration has one.
@@ -320,6 +327,25 @@ pub(super) fn suppression(scope: &TenantScope, address: &str) -> Key {
     Key::new(suppressions(scope), address)
 }
 
+/// The log of everything. One partition for all of it: pages sort by time, and DynamoDB splits a partition by sort key
+/// when it grows.
+pub(super) fn log_pages(scope: &TenantScope) -> String {
+    partition(scope, Partition::Tenant(OfTenant::Log))
+}
+
+pub(super) fn log_page(scope: &TenantScope, page: PageId) -> Key {
+    Key::new(log_pages(scope), page.to_string())
+}
+
+/// What the log counts by the hour.
+pub(super) fn log_hours(scope: &TenantScope) -> String {
+    partition(scope, Partition::Tenant(OfTenant::LogHours))
+}
+
+pub(super) fn log_hour(scope: &TenantScope, hour: Timestamp) -> Key {
+    Key::new(log_hours(scope), moment(hour))
+}
+
 /// Who takes the tokens of this authority for this audience, in the auth table.
 pub(super) fn sign_in(authority: &Authority, audience: &str) -> Key {
     Key::new(format!("OIDC#{}", authority.name()), audience)
@@ -382,6 +408,32 @@ pub(super) fn hook_rejection(scope: &TenantScope, hook: &HookId, minute: Timesta
     Key::new(hook_rejections(scope), format!("{}{}#{cause}", rejections_of(hook), moment(minute)))
 }
 
+/// What the sort keys of all automation rules begin with.
+pub(super) const RULES: &str = "AR#";
+
+pub(super) fn rule(scope: &TenantScope, id: &RuleId) -> Key {
+    Key::new(config(scope), format!("{RULES}{id}"))
+}
+
+/// What the tenant's rules did.
+pub(super) fn runs(scope: &TenantScope) -> String {
+    partition(scope, Partition::Tenant(OfTenant::RuleRuns))
+}
+
+/// What the sort keys of a rule's runs begin with.
+pub(super) fn runs_of(rule: &RuleId) -> String {
+    format!("RUN#{rule}#")
+}
+
+pub(super) fn run(scope: &TenantScope, rule: &RuleId, id: &RunId) -> Key {
+    Key::new(runs(scope), format!("{}{id}", runs_of(rule)))
+}
+
+/// What was counted of a rule in the hour that begins then.
+pub(super) fn rule_hour(scope: &TenantScope, rule: &RuleId, hour: Timestamp) -> Key {
+    Key::new(runs(scope), format!("RUH#{rule}#{}", moment(hour)))
+}
+
 /// A sign-in under way, in the auth table.
 pub(super) fn pending_sign_in(state_hash: &str) -> Key {
     Key::new(format!("STATE#{state_hash}"), "0")
@@ -407,6 +459,13 @@ pub(super) const TENANTS: &str = "TENANT";
 
 pub(super) fn tenant(id: &TenantId) -> Key {
     Key::new(TENANTS.to_owned(), id.as_str())
+}
+
+/// The last runs of scheduled jobs, in the auth table.
+pub(super) const JOBS: &str = "JOB";
+
+pub(super) fn job(job: Job) -> Key {
+    Key::new(JOBS.to_owned(), job.as_str())
 }
 
 /// An API key, in the auth table.
@@ -480,6 +539,10 @@ impl Look {
         Self { dk: held(scope, held_for), da: since }
     }
 
+    pub(super) fn dead(scope: &TenantScope, endpoint: &IntegrationId, finished_at: Timestamp) -> Self {
+        Self { dk: dead(scope, endpoint), da: finished_at }
+    }
+
     pub(super) fn put_into(self, item: &mut Item) {
         item.insert("dk".to_owned(), text(self.dk));
         item.insert("da".to_owned(), number(self.da.0));
@@ -489,6 +552,11 @@ impl Look {
 /// The index key of what is held for this.
 pub(super) fn held(scope: &TenantScope, held_for: &HeldFor) -> String {
     format!("held#T#{}#{}", scope.tenant(), cause(held_for))
+}
+
+/// The index key of the events that an endpoint did not get.
+pub(super) fn dead(scope: &TenantScope, endpoint: &IntegrationId) -> String {
+    format!("dead#T#{}#INT#{endpoint}", scope.tenant())
 }
 
 fn cause(held_for: &HeldFor) -> String {
@@ -514,6 +582,10 @@ pub(super) enum Named {
     Feedback(CampaignId, BundleId),
     /// An event that a hook received.
     HookEvent(HookId, HookEventId),
+    /// What a hook turned away in a minute.
+    HookRejection(HookId),
+    /// A page of the log.
+    LogPage(PageId),
 }
 
 /// Reads a key; `None` for what is none of the above.
@@ -534,6 +606,10 @@ pub(super) fn parse(key: &Key) -> Option<(TenantScope, Named)> {
     } else if rest == "HKE" {
         let (hook, event) = key.sk.strip_prefix("WE#")?.split_once('#')?;
         Named::HookEvent(hook.parse().ok()?, event.parse().ok()?)
+    } else if rest == "HKR" {
+        Named::HookRejection(key.sk.split_once('#')?.0.parse().ok()?)
+    } else if rest == "LOG" {
+        Named::LogPage(key.sk.parse().ok()?)
     } else if rest == "SIM" {
         let (campaign, origin) = key.sk.strip_prefix("S#")?.split_once('#')?;
         let origin = parse_bundle(origin).filter(|origin| origin.generation == 0)?;

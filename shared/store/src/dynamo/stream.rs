@@ -2,22 +2,25 @@
 
 use super::{
     attributes::{Item, record_of},
-    bundle_item::read_bundle,
+    bundle_item::{call_in, read_bundle},
     calls::corrupt,
     feedbacks::{read_feedback, read_reporter},
     hooks::inline_body,
     keys::{self, Key, Named},
+    logs::alone_in,
 };
 use crate::{Reporter, Result, retention::is_over};
 use domain::{
     bundle::{Bundle, BundleId},
     feedback::Feedback,
-    hook::HookEvent,
-    ids::KeyId,
+    hook::{HookEvent, Rejection},
+    ids::{HookId, KeyId},
     integration::Integration,
     key::KeyNotice,
+    log::{ApiCall, Entry},
     simulation::Simulation,
     tenant::TenantScope,
+    time::Timestamp,
 };
 
 /// An item's image in the stream, of the type that `aws_lambda_events` has.
@@ -34,6 +37,17 @@ pub enum Committed {
         old: Option<Box<Bundle>>,
         /// As it is now.
         new: Box<Bundle>,
+        /// The API call that created it, where that is kept in the same item and the item is new.
+        call: Option<Box<ApiCall>>,
+    },
+    /// A request was created that has its API call with it.
+    Call {
+        /// Whose it is.
+        scope: TenantScope,
+        /// The call.
+        call: Box<ApiCall>,
+        /// When the request was accepted.
+        at: Timestamp,
     },
     /// An integration was created or changed.
     Integration {
@@ -86,6 +100,24 @@ pub enum Committed {
         /// Its body, if that is kept with it.
         body: Option<Vec<u8>>,
     },
+    /// A hook turned calls away.
+    HookRejection {
+        /// Whose it is.
+        scope: TenantScope,
+        /// Which.
+        hook: HookId,
+        /// What was counted of this minute and cause before; `None` for the first.
+        old: Option<Box<Rejection>>,
+        /// What is counted now.
+        new: Box<Rejection>,
+    },
+    /// An entry was put into the log by itself, which is to be counted.
+    LogEntry {
+        /// Whose it is.
+        scope: TenantScope,
+        /// The entry.
+        entry: Box<Entry>,
+    },
 }
 
 /// Reads a change; `None` for what nobody is told of.
@@ -99,11 +131,16 @@ pub fn committed(old: Option<StreamItem>, new: StreamItem) -> Result<Option<Comm
             Ok(Some(Committed::Integration { scope, old: old.map(Box::new), new: Box::new(new) }))
         }
         Named::Request(..) | Named::Bundle(..) => {
-            let Some((_, new)) = read_bundle(&new)? else { return Ok(None) };
+            let call = call_in(&new)?;
+            let Some((_, new)) = read_bundle(&new)? else {
+                let Some((call, at)) = call.filter(|_| old.is_none()) else { return Ok(None) };
+                return Ok(Some(Committed::Call { scope, call: Box::new(call), at }));
+            };
             let old = old.as_ref().map(read_bundle).transpose()?.flatten().map(|(_, old)| old);
             // What was over and not yet deleted is no predecessor.
             let old = old.filter(|old| !is_over(old.created_at, new.created_at));
-            Ok(Some(Committed::Bundle { scope, old: old.map(Box::new), new: Box::new(new) }))
+            let call = call.filter(|_| old.is_none()).map(|(call, _)| Box::new(call));
+            Ok(Some(Committed::Bundle { scope, old: old.map(Box::new), new: Box::new(new), call }))
         }
         Named::Simulation(..) => {
             let (old, new): (Option<Simulation>, Simulation) = (old.map(record_of).transpose()?, record_of(new)?);
@@ -125,7 +162,14 @@ pub fn committed(old: Option<StreamItem>, new: StreamItem) -> Result<Option<Comm
             let (old, new): (Option<HookEvent>, HookEvent) = (old.map(record_of).transpose()?, record_of(new)?);
             Ok(Some(Committed::HookEvent { scope, old: old.map(Box::new), new: Box::new(new), body }))
         }
-        Named::Release(_) => Ok(None),
+        Named::HookRejection(hook) => {
+            let (old, new): (Option<Rejection>, Rejection) = (old.map(record_of).transpose()?, record_of(new)?);
+            Ok(Some(Committed::HookRejection { scope, hook, old: old.map(Box::new), new: Box::new(new) }))
+        }
+        Named::LogPage(_) if old.is_none() => {
+            Ok(alone_in(&new)?.map(|entry| Committed::LogEntry { scope, entry: Box::new(entry) }))
+        }
+        Named::LogPage(_) | Named::Release(_) => Ok(None),
     }
 }
 
@@ -136,6 +180,7 @@ mod tests {
         bundle_item::write_bundle,
     };
     use super::*;
+    use aws_sdk_dynamodb::types::AttributeValue;
     use domain::{
         bundle::{BundleId, BundleState, KEEP_MS},
         channel::Channel,
@@ -181,7 +226,9 @@ mod tests {
         for old in [bundle(Some(3)), bundle(None)] {
             let new = Bundle { state: BundleState::Cancelled, ..old.clone() };
             let change = committed(Some(image(&old)), image(&new)).unwrap();
-            let Some(Committed::Bundle { scope, old: before, new: now }) = change else { panic!("{change:?}") };
+            let Some(Committed::Bundle { scope, old: before, new: now, call: None }) = change else {
+                panic!("{change:?}")
+            };
             assert_eq!(scope.tenant().as_str(), "acme");
             assert_eq!((before.as_deref(), *now), (Some(&old), new));
         }
@@ -232,6 +279,44 @@ mod tests {
         let new = Bundle { created_at: NOON.plus_ms(KEEP_MS + 1_000), ..old.clone() };
         let change = committed(Some(image(&old)), image(&new)).unwrap();
         assert!(matches!(change, Some(Committed::Bundle { old: None, .. })));
+    }
+
+    fn with_call(bundle: &Bundle) -> Item {
+        let mut item = Item::from(image(bundle));
+        let call = serde_json::json!({"p": "system", "r": "POST /v1/events", "i": "r1", "m": 3});
+        item.insert("k".to_owned(), serde_dynamo::to_attribute_value(call).unwrap());
+        item
+    }
+
+    #[test]
+    fn a_call_is_told_of_once_with_what_it_created() {
+        let single = bundle(None);
+        let new = committed(None, with_call(&single).into()).unwrap();
+        let Some(Committed::Bundle { call: Some(call), .. }) = new else { panic!("{new:?}") };
+        assert_eq!((call.route.as_str(), call.duration_ms), ("POST /v1/events", 3));
+        let again = committed(Some(with_call(&single).into()), with_call(&single).into()).unwrap();
+        assert!(matches!(again, Some(Committed::Bundle { call: None, .. })), "{again:?}");
+        let mut header = with_call(&single);
+        header.remove("st");
+        let new = committed(None, header.clone().into()).unwrap();
+        assert!(matches!(new, Some(Committed::Call { at: NOON, .. })), "{new:?}");
+        assert_eq!(committed(Some(header.clone().into()), header.into()), Ok(None));
+    }
+
+    #[test]
+    fn what_is_logged_alone_is_told_and_pages_are_not() {
+        let image = |name: &str, value: AttributeValue| {
+            StreamItem::from(Item::from([
+                ("pk".to_owned(), text("T#acme#LOG")),
+                ("sk".to_owned(), text("01JD0000000000000000000000")),
+                (name.to_owned(), value),
+            ]))
+        };
+        let entry = r#"{"t":5,"k":"api","e":"GET /v1/keys","d":"inbound","s":"success"}"#;
+        let told = committed(None, image("j", text(entry))).unwrap();
+        let Some(Committed::LogEntry { scope, entry }) = told else { panic!("{told:?}") };
+        assert_eq!((scope.tenant().as_str(), entry.event.as_str()), ("acme", "GET /v1/keys"));
+        assert_eq!(committed(None, image("z", text("x"))), Ok(None));
     }
 
     #[test]

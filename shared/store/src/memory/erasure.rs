@@ -117,6 +117,7 @@ impl Erasure for MemoryStore {
             state.integrations.erase_settings(&mut eraser);
             state.settings.erase(&mut eraser);
             state.hooks.erase_settings(&mut eraser);
+            state.rules.erase_settings(&mut eraser);
             eraser.take(&mut state.releases);
             Ok(eraser.taken)
         })
@@ -138,7 +139,11 @@ impl Erasure for MemoryStore {
                 suppressions,
                 simulations,
                 hooks,
+                rules,
+                // Nobody's.
+                jobs: _,
                 key_uses,
+                logs,
                 sessions,
                 sign_ins,
                 releases,
@@ -151,6 +156,7 @@ impl Erasure for MemoryStore {
             integrations.erase_health(&mut eraser);
             eraser.take(rates);
             eraser.take(suppressions);
+            logs.erase(&mut eraser);
             access.erase_keys(&mut eraser);
             key_uses.retain(|_, (tenant, _)| eraser.spares(tenant));
             sign_ins.erase(&mut eraser);
@@ -159,6 +165,8 @@ impl Erasure for MemoryStore {
             settings.erase(&mut eraser);
             hooks.erase_settings(&mut eraser);
             hooks.erase_received(&mut eraser);
+            rules.erase_settings(&mut eraser);
+            rules.erase_runs(&mut eraser);
             eraser.take(releases);
             Ok(eraser.taken)
         })

@@ -10,12 +10,17 @@ mod access;
 mod audit;
 mod bundles;
 mod campaigns;
+mod dead_letters;
 mod erasure;
 mod feedbacks;
 mod hooks;
 mod integrations;
+mod jobs;
 mod key_uses;
+mod logs;
 mod rates;
+mod rules;
+mod retention;
 mod sessions;
 mod settings;
 mod sign_ins;
@@ -45,12 +50,15 @@ struct State {
     bundles: bundles::Tables,
     campaigns: campaigns::Tables,
     rates: rates::Tables,
+    rules: rules::Tables,
     settings: settings::Tables,
     access: access::Tables,
     audit: audit::Tables,
     feedbacks: feedbacks::Tables,
     hooks: hooks::Tables,
+    jobs: jobs::Tables,
     key_uses: key_uses::Tables,
+    logs: logs::Tables,
     sessions: sessions::Tables,
     sign_ins: sign_ins::Tables,
     suppressions: suppressions::Tables,

@@ -9,14 +9,19 @@ mod audit;
 mod bundles;
 mod campaigns;
 mod cost;
+mod dead_letters;
 mod emulator;
 mod erasure;
 mod feedbacks;
 mod fixtures;
 mod hooks;
 mod integrations;
+mod jobs;
 mod lists;
+mod logs;
 mod sessions;
+mod retention;
+mod rules;
 mod settings;
 mod sign_ins;
 mod simulations;
@@ -84,6 +89,11 @@ contract! {
         leaving_a_pause_asks_for_a_release
         campaigns_come_in_order_of_their_ids
         concurrent_leases_are_all_counted;
+    dead_letters:
+        what_failed_for_good_is_a_dead_letter_until_it_is_resent
+        what_goes_on_is_no_dead_letter_beside_what_does_not
+        campaigns_have_no_dead_letters
+        dead_letters_come_by_time_page_by_page_and_to_their_tenant;
     feedbacks:
         of_each_kind_the_first_report_stays
         feedback_is_of_the_delivery_whatever_its_generation
@@ -104,6 +114,21 @@ contract! {
         the_health_log_is_newest_first
         tests_are_rolled_up_by_the_hour
         enabling_asks_for_a_release;
+    jobs:
+        the_last_run_of_each_job_is_kept
+        a_run_that_ends_late_does_not_hide_a_later_one;
+    retention:
+        what_is_left_of_a_deleted_integration_goes_in_its_time
+        secrets_of_hooks_that_serve_nothing_go
+        what_outlives_its_time_is_counted;
+    logs:
+        entries_come_newest_first_page_by_page
+        what_is_looked_for_is_found_in_its_span
+        a_page_is_counted_once_however_often_it_is_written
+        what_is_only_counted_is_counted_once_too
+        of_another_tenant_nothing_is_seen
+        a_long_log_is_read_in_bounded_looks
+        an_erased_tenant_leaves_no_log;
     settings:
         templates_keep_every_version
         a_deleted_template_keeps_counting
@@ -143,6 +168,12 @@ contract! {
         what_is_turned_away_is_counted_by_minute_and_cause
         a_hooks_data_key_is_found_and_replaced_like_an_integrations
         an_erased_tenant_leaves_no_hook;
+    rules:
+        a_writer_must_have_seen_the_newest_rule
+        a_run_begins_once_and_keeps_how_it_ended
+        a_rule_runs_as_often_in_an_hour_as_it_may
+        of_concurrent_runs_one_is_fresh_and_none_is_over_the_limit
+        runs_come_newest_first_page_by_page;
     access:
         a_tenant_is_created_once
         tenants_come_in_order_of_their_ids
