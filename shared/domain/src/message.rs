@@ -4,7 +4,7 @@ use crate::{
     channel::Channel,
     ids::TemplateId,
     simulation::Order,
-    template::{Compiled, Parts, Rendered, TemplateError},
+    template::{Compiled, Parts, Rendered, TemplateError, literal},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,6 +48,13 @@ pub struct Message {
 }
 
 impl Message {
+    /// One that says exactly this: nothing in it is a variable, whatever it looks like.
+    #[must_use]
+    pub fn saying(said: &Rendered) -> Self {
+        let part = |text: &Option<String>| text.as_deref().map(literal);
+        Self { subject: part(&said.subject), text: literal(&said.text), html: part(&said.html), link: part(&said.link) }
+    }
+
     /// Fills in the variables, escaped as the channel's markup needs it.
     pub fn render(&self, channel: Channel, variables: &BTreeMap<String, String>) -> Result<Rendered, TemplateError> {
         self.compile(channel)?.render(variables)

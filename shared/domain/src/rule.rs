@@ -14,7 +14,7 @@ use crate::{
     ids::{IntegrationId, RuleId, RunId, TenantId},
     message::Message,
     principal::{Principal, Scope},
-    template::{Rendered, TemplateError, literal},
+    template::{Rendered, TemplateError},
     time::Timestamp,
     webhook::{EventType, filter::Filter},
 };
@@ -252,13 +252,10 @@ impl Happened {
         self.detail.get("integration_id")?.as_str()?.parse().ok()
     }
 
-    /// The message about it. What it makes is no template any more, whatever the event says.
-    pub fn message(&self, send: &Send) -> Result<Message, TemplateError> {
+    /// The message about it.
+    pub fn render(&self, send: &Send) -> Result<Rendered, TemplateError> {
         let values = json!({"event": self.trigger, "detail": self.detail});
-        let Rendered { subject, text, html, link } = send.message.compile(send.channel)?.render_from(&values)?;
-        let literal = |text: Option<String>| text.map(|text| literal(&text));
-        let text = crate::template::literal(&text);
-        Ok(Message { subject: literal(subject), text, html: literal(html), link: literal(link) })
+        send.message.compile(send.channel)?.render_from(&values)
     }
 
     /// What an endpoint is posted as its data: the event, and by which run of which rule it came.
@@ -332,11 +329,11 @@ mod tests {
                 ..Message::default()
             },
         };
-        let message = event.message(&send(Channel::Slack)).unwrap();
+        let message = Message::saying(&event.render(&send(Channel::Slack)).unwrap());
         let rendered = message.render(Channel::Slack, &std::collections::BTreeMap::new()).unwrap();
         assert_eq!(rendered.text, "*New* {{ 7 * 7 }} {% if x %}");
         assert_eq!(rendered.subject.as_deref(), Some("webhook.received"));
-        let missing = happened(Trigger::WebhookReceived, json!({})).message(&send(Channel::Slack)).unwrap_err();
+        let missing = happened(Trigger::WebhookReceived, json!({})).render(&send(Channel::Slack)).unwrap_err();
         assert_eq!(missing.to_string(), "text: the variable `detail.body.name` has no value");
     }
 
