@@ -1,13 +1,13 @@
 //! HTTP under the guard's rules.
 
-use crate::{Egress, HTTPS_PORT, Refusal, Timeouts, canonical_host, look_up, tls};
+use crate::{Egress, HTTPS_PORT, Names, Refusal, Timeouts, canonical_host, look_up, tls};
 use domain::failure::{Failure, FailureKind};
 use reqwest::{
     Response, Url,
     dns::{Addrs, Name, Resolve, Resolving},
 };
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Once},
 };
 
@@ -18,7 +18,11 @@ static CRYPTO: Once = Once::new();
 
 /// Builds the client. The first in a process also chooses ring as the cryptography of rustls.
 #[expect(clippy::disallowed_methods, reason = "this is the client that everybody else must use")]
-pub(crate) fn client(egress: &Arc<Egress>, timeouts: Timeouts) -> Result<reqwest::Client, Refusal> {
+pub(crate) fn client(
+    egress: &Arc<Egress>,
+    names: &Arc<dyn Names>,
+    timeouts: Timeouts,
+) -> Result<reqwest::Client, Refusal> {
     CRYPTO.call_once(|| {
         // Fails only if something else chose before, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -30,7 +34,7 @@ pub(crate) fn client(egress: &Arc<Egress>, timeouts: Timeouts) -> Result<reqwest
         .connect_timeout(timeouts.connect)
         .timeout(timeouts.total)
         .pool_max_idle_per_host(IDLE_PER_HOST)
-        .dns_resolver(PublicOnly { egress: Arc::clone(egress) })
+        .dns_resolver(PublicOnly { egress: Arc::clone(egress), names: Arc::clone(names) })
         .build()
         .map_err(|error| Refusal::Unreachable(format!("HTTPS is not available: {}", tls::innermost(&error))))
 }
@@ -38,15 +42,16 @@ pub(crate) fn client(egress: &Arc<Egress>, timeouts: Timeouts) -> Result<reqwest
 /// Resolves names to checked addresses only. What it returns is what the client connects to.
 struct PublicOnly {
     egress: Arc<Egress>,
+    names: Arc<dyn Names>,
 }
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
-        let egress = Arc::clone(&self.egress);
+        let (egress, names) = (Arc::clone(&self.egress), Arc::clone(&self.names));
         Box::pin(async move {
             let host = canonical_host(name.as_str())?;
             // Port 0 leaves the port to the URL. A name that no entry lists got past `check_url` with 443 only.
-            let addresses = look_up(&host, 0).await?;
+            let addresses = look_up(&*names, &host, 0).await?;
             if !egress.names_somewhere(&host) {
                 for address in &addresses {
                     egress.check(address.ip(), HTTPS_PORT).map_err(|refusal| refusal.about(&host))?;
@@ -89,6 +94,18 @@ pub(crate) fn check_url(egress: &Egress, text: &str) -> Result<Url, Refusal> {
         return refuse("the URL must use port 443");
     }
     Ok(url)
+}
+
+/// Whether the address that answered is one that may be spoken to. What was checked is what is connected to, so this
+/// never refuses unless something between the two was changed for the worse.
+pub(crate) fn check_peer(egress: &Egress, url: &Url, peer: Option<SocketAddr>) -> Result<(), Refusal> {
+    let (Some(host), Some(peer)) = (url.host_str(), peer) else {
+        return Err(Refusal::NotAllowed("it is not known who answered".to_owned()));
+    };
+    if canonical_host(host.trim_matches(['[', ']'])).is_ok_and(|host| egress.names(&host, peer.port())) {
+        return Ok(());
+    }
+    egress.check(peer.ip(), peer.port()).map_err(|refusal| refusal.about(host))
 }
 
 /// Reads a response's body, at most `limit` bytes of it: what lies beyond is dropped with its connection.

@@ -4,7 +4,8 @@
 //! resolves to our own network would make the hub speak to its own insides. The rules:
 //!
 //! * A name is resolved once; it is refused unless **every** address is public ([`address`]). What was checked is what
-//!   is connected to: no second look-up can answer differently (DNS rebinding).
+//!   is connected to: no second look-up can answer differently (DNS rebinding). The peer that answers HTTP is checked
+//!   once more ([`Guard::execute`]).
 //! * Address literals are checked as such, and only in their canonical spelling: no octal, hexadecimal or short forms.
 //! * HTTP is HTTPS on port 443, without credentials in the URL, without redirects and without a proxy; mail goes to
 //!   [`MAIL_PORTS`].
@@ -16,13 +17,16 @@
 pub mod address;
 mod egress;
 mod http;
+mod names;
 mod refusal;
 pub mod tls;
 
 pub use egress::{Egress, InvalidEgress};
 pub use http::{failure, read_body};
+pub use names::Names;
 pub use refusal::Refusal;
 
+use domain::failure::Failure;
 use std::{
     net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
@@ -59,6 +63,7 @@ impl Default for Timeouts {
 pub struct Guard {
     egress: Arc<Egress>,
     timeouts: Timeouts,
+    names: Arc<dyn Names>,
     client: OnceLock<Result<reqwest::Client, Refusal>>,
 }
 
@@ -72,7 +77,13 @@ impl Guard {
     /// A guard whose HTTP client has other timeouts.
     #[must_use]
     pub fn with_timeouts(egress: Egress, timeouts: Timeouts) -> Self {
-        Self { egress: Arc::new(egress), timeouts, client: OnceLock::new() }
+        Self::with_names(egress, timeouts, Arc::new(names::System))
+    }
+
+    /// A guard that looks names up elsewhere, for tests. Whatever is answered there is held against the same rules.
+    #[must_use]
+    pub fn with_names(egress: Egress, timeouts: Timeouts, names: Arc<dyn Names>) -> Self {
+        Self { egress: Arc::new(egress), timeouts, names, client: OnceLock::new() }
     }
 
     /// The addresses of a mail server, each of which may be connected to. Connect to one of these and do not resolve
@@ -83,7 +94,7 @@ impl Guard {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
-        let addresses = look_up(&host, port).await?;
+        let addresses = look_up(&*self.names, &host, port).await?;
         self.egress.check_all(&host, port, &addresses)?;
         Ok(addresses)
     }
@@ -111,10 +122,20 @@ impl Guard {
     }
 
     /// The HTTP client for tenant-supplied URLs: it connects to checked addresses only, follows no redirects, uses no
-    /// proxy, and keeps up to 32 idle connections per host. Pass every URL through [`Guard::check_url`] first: the
-    /// client resolves names under the guard's rules, but it connects to address literals without asking.
-    pub fn http(&self) -> Result<&reqwest::Client, Refusal> {
-        self.client.get_or_init(|| http::client(&self.egress, self.timeouts)).as_ref().map_err(Clone::clone)
+    /// proxy, and keeps up to 32 idle connections per host. It resolves names under the guard's rules, but it connects to
+    /// address literals without asking, which is why nobody has it but [`Guard::execute`].
+    fn http(&self) -> Result<&reqwest::Client, Refusal> {
+        let client = || http::client(&self.egress, &self.names, self.timeouts);
+        self.client.get_or_init(client).as_ref().map_err(Clone::clone)
+    }
+
+    /// Sends a request: its URL is held against the rules of [`Guard::check_url`] whoever made it, and so is the address
+    /// that answered.
+    pub async fn execute(&self, request: reqwest::Request) -> Result<reqwest::Response, Failure> {
+        http::check_url(&self.egress, request.url().as_str())?;
+        let response = self.http()?.execute(request).await.map_err(failure)?;
+        http::check_peer(&self.egress, response.url(), response.remote_addr())?;
+        Ok(response)
     }
 
     /// Parses a tenant-supplied URL and checks all that can be checked without resolving its name.
@@ -131,12 +152,12 @@ impl Guard {
 }
 
 /// Resolves a name once, within [`RESOLVE_TIMEOUT`].
-async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, Refusal> {
-    let addresses: Vec<_> = tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((host, port)))
+async fn look_up(names: &dyn Names, host: &str, port: u16) -> Result<Vec<SocketAddr>, Refusal> {
+    let addresses = tokio::time::timeout(RESOLVE_TIMEOUT, names.look_up(host))
         .await
         .map_err(|_| Refusal::Unreachable(format!("the name {host} could not be resolved in time")))?
-        .map_err(|error| Refusal::Unreachable(format!("the name {host} could not be resolved: {error}")))?
-        .collect();
+        .map_err(|error| Refusal::Unreachable(format!("the name {host} could not be resolved: {error}")))?;
+    let addresses: Vec<SocketAddr> = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
     if addresses.is_empty() {
         return Err(Refusal::Unreachable(format!("the name {host} has no address")));
     }
@@ -179,5 +200,7 @@ fn shown(text: &str) -> String {
     format!("`{short}`")
 }
 
+#[cfg(test)]
+mod bypasses;
 #[cfg(test)]
 mod tests;

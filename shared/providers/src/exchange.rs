@@ -45,7 +45,7 @@ impl Api {
 
     async fn execute(&self, mut request: Request) -> Result<Response, Failure> {
         request.headers_mut().clone_from(&self.headers);
-        self.guard.http()?.execute(request).await.map_err(guard::failure)
+        self.guard.execute(request).await
     }
 }
 

@@ -148,7 +148,7 @@ impl Graph {
             request.headers_mut().insert(header::CONTENT_TYPE, json);
             *request.body_mut() = Some(body.into());
         }
-        self.guard.http()?.execute(request).await.map_err(guard::failure)
+        self.guard.execute(request).await
     }
 
     /// The address of something as a body names it (`...@odata.bind`).

@@ -106,7 +106,7 @@ impl Tokens {
         request.headers_mut().insert(header::CONTENT_TYPE, form);
         *request.body_mut() = Some(self.form()?.into());
         // What breaks on the way to a token has created nothing.
-        let sent = self.guard.http()?.execute(request).await.map_err(|error| classify::harmless(guard::failure(error)));
+        let sent = self.guard.execute(request).await.map_err(classify::harmless);
         let (status, after_ms, body) = read(sent?, ANSWER_MAX_BYTES).await.map_err(classify::harmless)?;
         if !status.is_success() {
             return Err(classify::login(status, after_ms, &body));

@@ -68,7 +68,7 @@ pub(crate) fn encoded(form: &[(&str, &str)]) -> String {
 async fn execute(guard: &Guard, mut request: Request) -> Result<Answered, Failure> {
     request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let asked = async {
-        let response = guard.http()?.execute(request).await.map_err(guard::failure)?;
+        let response = guard.execute(request).await?;
         exchange::read(response, ANSWER_MAX_BYTES).await
     };
     // Nothing is sent to anybody here, so there is no doubt about a message, as the codes of a lost answer would have it.

@@ -79,7 +79,7 @@ impl Ses {
     async fn execute(&self, mut request: Request) -> Result<Response, Failure> {
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.signer.sign(&mut request, sign::now())?;
-        self.guard.http()?.execute(request).await.map_err(guard::failure)
+        self.guard.execute(request).await
     }
 }
 

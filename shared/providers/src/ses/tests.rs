@@ -191,7 +191,7 @@ async fn a_clock_that_is_off_is_told_from_a_wrong_key() {
         let mut request = Request::new(Method::GET, url.clone());
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         signer.sign(&mut request, at).unwrap();
-        super::classify::account(guard.http().unwrap().execute(request).await.unwrap()).await.map_err(|it| it.code)
+        super::classify::account(guard.execute(request).await.unwrap()).await.map_err(|it| it.code)
     };
     let (now, ten_minutes) = (super::sign::now(), Duration::from_mins(10));
     assert!(answer(now).await.is_ok());

@@ -88,7 +88,7 @@ impl Slack {
         let mut request = Request::new(Method::POST, url.clone());
         request.headers_mut().clone_from(&self.headers);
         *request.body_mut() = Some(body.into());
-        self.guard.http()?.execute(request).await.map_err(guard::failure)
+        self.guard.execute(request).await
     }
 }
 

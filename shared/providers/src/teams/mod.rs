@@ -60,7 +60,7 @@ impl Teams {
             request.headers_mut().insert(header::CONTENT_TYPE, json);
             *request.body_mut() = Some(body.into());
         }
-        self.guard.http()?.execute(request).await.map_err(guard::failure)
+        self.guard.execute(request).await
     }
 }
 

@@ -10,6 +10,6 @@ use reqwest::Request;
 pub(super) async fn test(webhook: &Webhook) -> Result<String, Failure> {
     let mut request = Request::new(Method::HEAD, webhook.url.clone());
     request.headers_mut().clone_from(&webhook.headers);
-    let response = webhook.guard.http()?.execute(request).await.map_err(guard::failure)?;
+    let response = webhook.guard.execute(request).await?;
     classify::test(response.status())
 }

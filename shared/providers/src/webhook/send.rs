@@ -34,8 +34,7 @@ async fn exchange(webhook: &Webhook, post: &Post<'_>, answer: &mut Answer, start
     *request.timeout_mut() = Some(webhook.timeout);
     *request.headers_mut() = headers(webhook, post, &body)?;
     *request.body_mut() = Some(body.into());
-    let client = webhook.guard.http().map_err(|refusal| classify::no_answer(refusal.into()))?;
-    let response = client.execute(request).await.map_err(|error| classify::no_answer(guard::failure(error)))?;
+    let response = webhook.guard.execute(request).await.map_err(classify::no_answer)?;
 
     let status = response.status();
     let elapsed_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(0);
