@@ -12,6 +12,7 @@ const ANSWERS: &[(&str, &str, Option<&str>)] = &[
     ("keys", "/statusCode", Some("200")),
     ("configure", "/statusCode", Some("200")),
     ("sign-in", "/statusCode", Some("400")),
+    ("console", "/statusCode", Some("200")),
     ("preflight", "/statusCode", Some("200")),
     ("enqueue", "/statusCode", Some("409")),
     ("deliveries", "/statusCode", Some("200")),
@@ -21,13 +22,21 @@ const ANSWERS: &[(&str, &str, Option<&str>)] = &[
     ("send-webhook", "/batchItemFailures", Some("[]")),
     ("send-m365", "/batchItemFailures", Some("[]")),
     ("publish", "/batchItemFailures", Some("[]")),
+    // There is no such tenant, so nothing of it is logged.
+    ("record", "", Some("null")),
+    ("logs", "/statusCode", Some("200")),
     ("track", "/statusCode", Some("404")),
     ("suppressions", "/statusCode", Some("200")),
     ("track-ses", "", Some("\"dropped\"")),
     ("probe", "/queued", None),
     ("sweep", "", None),
     ("track-m365", "/looked", None),
+    ("retention", "/tenants", None),
     ("hooks", "/statusCode", Some("200")),
+    ("endpoints", "/statusCode", Some("200")),
+    ("rules", "/statusCode", Some("200")),
+    // Nobody has a rule.
+    ("automate", "/ran", Some("0")),
     // Nobody has the hook that it names.
     ("receive", "/statusCode", Some("404")),
 ];

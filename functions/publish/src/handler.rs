@@ -7,10 +7,13 @@
 use crate::{
     bus::{Bus, put_all},
     entries::{Noted, merge},
-    records::{self, Batch},
+    records::events,
 };
 use domain::time::Timestamp;
-use runtime::log::Log;
+use runtime::{
+    log::Log,
+    stream::{self, Batch},
+};
 use serde::Serialize;
 
 /// What Lambda is answered: from where on the batch is to be read again.
@@ -28,14 +31,15 @@ struct Failure {
 
 /// Publishes what a batch tells.
 pub(crate) async fn publish(bus: &impl Bus, log: &Log, batch: Batch, now: Timestamp) -> Result<Answer, runtime::Error> {
-    let sequence_numbers: Vec<Option<String>> = batch.records.iter().map(records::sequence_number).collect();
+    let sequence_numbers: Vec<Option<String>> = batch.records.iter().map(stream::sequence_number).collect();
     let mut noted = Vec::new();
     let mut passed_over = 0;
     for (place, record) in batch.records.into_iter().enumerate() {
-        let key = records::key(&record);
-        match records::read(record, now) {
-            Ok(told) => {
-                noted.extend(told.events.into_iter().map(|event| Noted { record: place, at: told.at, event }));
+        let key = stream::key(&record);
+        match stream::read(record, now) {
+            Ok(None) => {}
+            Ok(Some((change, at))) => {
+                noted.extend(events(change).into_iter().map(|event| Noted { record: place, at, event }));
             }
             Err(reason) => {
                 passed_over += 1;
@@ -43,11 +47,11 @@ pub(crate) async fn publish(bus: &impl Bus, log: &Log, batch: Batch, now: Timest
             }
         }
     }
-    let events = noted.len();
+    let told = noted.len();
     let entries = merge(noted);
     let left = put_all(bus, &entries).await;
     log.note("records", sequence_numbers.len());
-    log.note("events", events);
+    log.note("events", told);
     log.note("entries", entries.len());
     if passed_over > 0 {
         log.note("passed_over", passed_over);

@@ -7,6 +7,12 @@ use crate::{
     audit::{AuditVerdict, AuditView},
     campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest, SimulationView},
     dry_run::{DryRunAnswer, DryRunRequest},
+    endpoints::{
+        AttemptSummary, DeadLetterFilter, DeadLetterView, EndpointCreate, EndpointPatch, EndpointRotate, EndpointSecretShown, EndpointTest,
+        EndpointTestView, EndpointView, EventAttemptDetail, EventDeliveryView, EventResend, EventResent, RecoverRequest,
+        RedriveAnswer,
+    },
+    events::{EventTypeBody, EventTypeView, EventsAccepted, EventsRequest},
     hooks::{
         HookCreate, HookEventDetail, HookEventView, HookPatch, HookSecretShown, HookView, Received, RejectionView,
         ReplayAnswer, SecretRotate,
@@ -15,11 +21,14 @@ use crate::{
         HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, ProbePut, SecretsPut, SecretsView,
         SummaryView, TestAllView, TestView, UsageView,
     },
+    jobs::JobView,
     keys::{KeyCreate, KeyCreated, KeyPatch, KeyRegenerate, KeyView},
+    logs::{LogEntryDetail, LogEntryView, LogStats},
     page::List,
     preflight::{PreflightAnswer, PreflightRequest},
     problem::Problem,
     routes::{Access, ROUTES, Route},
+    rules::{RuleCreate, RuleDryRun, RuleDryRunAnswer, RulePatch, RuleTry, RuleView, RunView},
     settings::{SettingsPatch, SettingsView},
     sign_in::SignInBegun,
     suppressions::{SuppressionCreate, SuppressionView},
@@ -93,12 +102,18 @@ fn schemas() -> Map<String, Value> {
     all.add::<SuppressionCreate>("SuppressionCreate");
     all.add::<SuppressionView>("SuppressionView");
     all.add::<List<SuppressionView>>("SuppressionList");
+    all.add::<JobView>("JobView");
+    all.add::<List<JobView>>("JobList");
     all.add::<KeyCreate>("KeyCreate");
     all.add::<KeyCreated>("KeyCreated");
     all.add::<KeyPatch>("KeyPatch");
     all.add::<KeyRegenerate>("KeyRegenerate");
     all.add::<KeyView>("KeyView");
     all.add::<List<KeyView>>("KeyList");
+    all.add::<LogEntryView>("LogEntryView");
+    all.add::<List<LogEntryView>>("LogList");
+    all.add::<LogEntryDetail>("LogEntryDetail");
+    all.add::<LogStats>("LogStats");
     all.add::<TenantCreate>("TenantCreate");
     all.add::<TenantView>("TenantView");
     all.add::<List<TenantView>>("TenantList");
@@ -118,7 +133,44 @@ fn schemas() -> Map<String, Value> {
     all.add::<RejectionView>("RejectionView");
     all.add::<List<RejectionView>>("RejectionList");
     all.add::<Received>("Received");
+    add_rules(&mut all);
+    all.add::<EventsRequest>("EventsRequest");
+    all.add::<EventsAccepted>("EventsAccepted");
+    all.add::<EventTypeBody>("EventTypeBody");
+    all.add::<EventTypeView>("EventTypeView");
+    all.add::<List<EventTypeView>>("EventTypeList");
+    all.add::<EndpointCreate>("EndpointCreate");
+    all.add::<EndpointPatch>("EndpointPatch");
+    all.add::<EndpointRotate>("EndpointRotate");
+    all.add::<EndpointView>("EndpointView");
+    all.add::<List<EndpointView>>("EndpointList");
+    all.add::<EndpointSecretShown>("EndpointSecretShown");
+    all.add::<EndpointTest>("EndpointTest");
+    all.add::<EndpointTestView>("EndpointTestView");
+    all.add::<EventDeliveryView>("EventDeliveryView");
+    all.add::<EventAttemptDetail>("EventAttemptDetail");
+    all.add::<AttemptSummary>("AttemptSummary");
+    all.add::<List<AttemptSummary>>("AttemptList");
+    all.add::<EventResend>("EventResend");
+    all.add::<EventResent>("EventResent");
+    all.add::<DeadLetterFilter>("DeadLetterFilter");
+    all.add::<DeadLetterView>("DeadLetterView");
+    all.add::<List<DeadLetterView>>("DeadLetterList");
+    all.add::<RecoverRequest>("RecoverRequest");
+    all.add::<RedriveAnswer>("RedriveAnswer");
     all.0
+}
+
+fn add_rules(all: &mut Schemas) {
+    all.add::<RuleCreate>("RuleCreate");
+    all.add::<RulePatch>("RulePatch");
+    all.add::<RuleView>("RuleView");
+    all.add::<List<RuleView>>("RuleList");
+    all.add::<RunView>("RunView");
+    all.add::<List<RunView>>("RunList");
+    all.add::<RuleDryRun>("RuleDryRun");
+    all.add::<RuleTry>("RuleTry");
+    all.add::<RuleDryRunAnswer>("RuleDryRunAnswer");
 }
 
 /// Makes the document.
@@ -160,14 +212,15 @@ fn operation(route: &Route) -> Value {
     parameters.extend(route.query.iter().map(
         |(name, meaning)| json!({"name": name, "in": "query", "description": meaning, "schema": {"type": "string"}}),
     ));
-    if route.function == "enqueue" {
+    if matches!(route.function, "enqueue" | "events") {
+        let required = if route.function == "enqueue" { " Required on the channel `m365`." } else { "" };
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255},
-            "description": "Repeat a request with the same key and body and it is done once. Required on the channel `m365`.",
+            "description": format!("Repeat a request with the same key and body and it is done once.{required}"),
         }));
     }
     let media = match route.path.rsplit('/').next() {
-        Some("errors.csv") => "text/csv",
+        Some("errors.csv" | "logs.csv") => "text/csv",
         Some("callback") => "text/html",
         _ => "application/json",
     };

@@ -53,6 +53,39 @@ const HOOK_EVENTS: &[Query] = &[
     ("event", "Only events of this name, or that begin so: `issues.*`. A page may then be short; `next` leads on."),
 ];
 const REJECTIONS: &[Query] = &[PAGE[0], PAGE[1], ("cause", "Only those turned away for this cause.")];
+const ATTEMPTS: &[Query] = &[
+    PAGE[0],
+    PAGE[1],
+    ("status", "Only those that ended so: `delivered`, `retrying`, `failed` or `cancelled`."),
+    ("type", "Only those of events of this type, or that begin so: `order.*`. A page may then be short; `next` leads on."),
+    ("since", "Only those then or later, RFC 3339."),
+    ("until", "Only those then or before, RFC 3339."),
+];
+const DEAD_LETTERS: &[Query] = &[
+    PAGE[0],
+    PAGE[1],
+    ("since", "Only those given up then or later, RFC 3339; at most 30 days back, which is the default."),
+    ("until", "Only those given up then or before, RFC 3339."),
+    ("type", "Only those of events of this type, or that begin so: `order.*`. A page may then be short; `next` leads on."),
+    ("code", "Only those with this code."),
+];
+const LOGS: &[Query] = &[
+    ("type", "Only entries of this type: `api`, `delivery`, `webhook`, `probe`, `sync` or `automation`."),
+    ("direction", "Only `inbound` or `outbound` ones."),
+    ("status", "Only those that went like this: `success`, `warning` or `error`."),
+    ("integration_id", "Only those of this integration, or endpoint."),
+    ("endpoint_id", "The same."),
+    ("hook_id", "Only those of this inbound webhook."),
+    ("campaign_id", "Only those of this campaign."),
+    ("event", "Only those of this event, or that begin so: `delivery.*`."),
+    ("code", "Only those with this code."),
+    ("request_id", "Only those of this call."),
+    ("since", "From this moment on, RFC 3339; at most 90 days back, which is the default."),
+    ("until", "Until this moment, RFC 3339."),
+    ("limit", "Entries a page, 1 to 200; 50 unless said otherwise. Not of a CSV file."),
+    ("cursor", "`next` of the page before. A page may be short, or empty, and have a `next` all the same."),
+];
+const STATS: &[Query] = &[("hours", "How far back, 1 to 2,160 hours; 24 unless said otherwise.")];
 const WINDOW: &[Query] = &[("hours", "How far back, 1 to 720 hours; 24 unless said otherwise.")];
 const LOG: &[Query] = &[("hours", WINDOW[0].1), ("limit", "At most this many entries, up to 200.")];
 
@@ -75,8 +108,8 @@ macro_rules! routes {
 
 use Access::{Operator, Public};
 use Scope::{
-    AuditRead, CampaignsPreflight, CampaignsRead, CampaignsSend, HooksRead, HooksWrite, IntegrationsRead,
-    IntegrationsTest, IntegrationsWrite, KeysRead, KeysWrite, SuppressionsRead, SuppressionsWrite,
+    AuditRead, CampaignsPreflight, CampaignsRead, CampaignsSend, EndpointsRead, EndpointsWrite, EventsWrite, HooksRead, HooksWrite,
+    IntegrationsRead, IntegrationsTest, IntegrationsWrite, KeysRead, KeysWrite, LogsRead, RulesRead, RulesWrite, SuppressionsRead, SuppressionsWrite,
 };
 
 const fn scope(scope: Scope) -> Access {
@@ -160,6 +193,7 @@ routes! {
         POST "/v1/tenants" Operator, "Create a tenant.", Some("TenantCreate") => 201 Some("TenantView"), &[];
         DELETE "/v1/tenants/{id}" Operator, "Erase a tenant with all its data, a piece a request: 202 until it is done.", None => 200 Some("ErasureView"), CONFIRM;
         POST "/v1/tenants/{id}/re-encrypt" Operator, "Encrypt the data keys of its secrets anew under the present KMS key.", Some("ReEncrypt") => 200 Some("ReEncryption"), &[];
+        GET "/v1/jobs" Operator, "What runs by the clock: the last run of each job, and whether it is late.", None => 200 Some("JobList"), &[];
         GET "/v1/tenants/{id}/audit" Operator, "A tenant's audit trail, which is kept when it is erased.", None => 200 Some("AuditList"), PAGE;
         GET "/v1/tenants/{id}/audit/verify" Operator, "Check a tenant's audit trail.", None => 200 Some("AuditVerdict"), CHECK;
     }
@@ -174,6 +208,49 @@ routes! {
         GET "/v1/hooks/{id}/events/{event_id}" scope(HooksRead), "One event with its body.", None => 200 Some("HookEventDetail"), &[];
         POST "/v1/hooks/{id}/events/{event_id}/replay" scope(HooksWrite), "Publish an event again, under its id and the number of the replay.", None => 202 Some("ReplayAnswer"), &[];
         GET "/v1/hooks/{id}/rejections" scope(HooksRead), "What it turned away, counted by minute and cause, newest first.", None => 200 Some("RejectionList"), REJECTIONS;
+    }
+    "events" {
+        POST "/v1/events" scope(EventsWrite), "Hand over up to 1,000 events for the endpoints that want them. Safe to repeat with the same `Idempotency-Key`.", Some("EventsRequest") => 202 Some("EventsAccepted"), &[];
+    }
+    "event-types" {
+        GET "/v1/event-types" scope(EndpointsRead), "List the registered types of events.", None => 200 Some("EventTypeList"), &[];
+        GET "/v1/event-types/{type}" scope(EndpointsRead), "Read one type of events with its schema.", None => 200 Some("EventTypeView"), &[];
+        PUT "/v1/event-types/{type}" scope(EndpointsWrite), "Register a type of events, or change it; it is heeded within 10 seconds.", Some("EventTypeBody") => 200 Some("EventTypeView"), &[];
+        DELETE "/v1/event-types/{type}" scope(EndpointsWrite), "Forget a type of events; its events are taken unchecked.", None => 204 None, &[];
+    }
+    "endpoints" {
+        GET "/v1/endpoints" scope(EndpointsRead), "List the endpoints of outbound webhooks.", None => 200 Some("EndpointList"), &[];
+        POST "/v1/endpoints" scope(EndpointsWrite), "Create an endpoint; it is tested first, and a secret that is made is shown once.", Some("EndpointCreate") => 201 Some("EndpointSecretShown"), TEST;
+        GET "/v1/endpoints/{id}" scope(EndpointsRead), "Read one endpoint.", None => 200 Some("EndpointView"), &[];
+        PATCH "/v1/endpoints/{id}" scope(EndpointsWrite), "Change an endpoint; it is tested first if its URL or headers change.", Some("EndpointPatch") => 200 Some("EndpointView"), TEST;
+        DELETE "/v1/endpoints/{id}" scope(EndpointsWrite), "Delete an endpoint; what waits for it is cancelled.", None => 204 None, &[];
+        POST "/v1/endpoints/{id}/test" scope(EndpointsWrite), "Post a sample event now and show the answer; only the endpoint's health is stored.", Some("EndpointTest") => 200 Some("EndpointTestView"), &[];
+        POST "/v1/endpoints/{id}/pause" scope(EndpointsWrite), "Post nothing for now; events are kept for it.", None => 200 Some("EndpointView"), &[];
+        POST "/v1/endpoints/{id}/resume" scope(EndpointsWrite), "Go on with what was kept, whatever stopped the endpoint.", None => 200 Some("EndpointView"), &[];
+        POST "/v1/endpoints/{id}/rotate-secret" scope(EndpointsWrite), "Give it a new signing secret; the one before signs as well for a while.", Some("EndpointRotate") => 200 Some("EndpointSecretShown"), &[];
+        GET "/v1/endpoints/{id}/deliveries/{delivery_id}" scope(EndpointsRead), "One event on its way to the endpoint: its data and all attempts with their answers.", None => 200 Some("EventDeliveryView"), &[];
+        POST "/v1/endpoints/{id}/deliveries/{delivery_id}/resend" scope(EndpointsWrite), "Post an event again that failed, or with `force` one that was taken.", Some("EventResend") => 202 Some("EventResent"), &[];
+        GET "/v1/endpoints/{id}/dead-letters" scope(EndpointsRead), "Events that were given up, newest first; they are kept 30 days.", None => 200 Some("DeadLetterList"), DEAD_LETTERS;
+        POST "/v1/endpoints/{id}/dead-letters/redrive" scope(EndpointsWrite), "Queue dead letters again, the oldest first and at most 1,000 a call.", Some("DeadLetterFilter") => 202 Some("RedriveAnswer"), &[];
+        POST "/v1/endpoints/{id}/recover" scope(EndpointsWrite), "Queue everything again that was given up since a time.", Some("RecoverRequest") => 202 Some("RedriveAnswer"), &[];
+        GET "/v1/endpoints/{id}/attempts" scope(EndpointsRead), "Attempts to post to the endpoint, newest first, some seconds after they were made.", None => 200 Some("AttemptList"), ATTEMPTS;
+        GET "/v1/endpoints/{id}/attempts/{attempt_id}" scope(EndpointsRead), "One attempt with the whole answer and its event.", None => 200 Some("EventAttemptDetail"), &[];
+    }
+    "rules" {
+        GET "/v1/rules" scope(RulesRead), "List the automation rules.", None => 200 Some("RuleList"), &[];
+        POST "/v1/rules" scope(RulesWrite), "Create an automation rule. Asks besides for the scopes of its actions.", Some("RuleCreate") => 201 Some("RuleView"), &[];
+        POST "/v1/rules/dry-run" scope(RulesWrite), "Try a rule that need not be saved on an event; nothing is done.", Some("RuleTry") => 200 Some("RuleDryRunAnswer"), &[];
+        GET "/v1/rules/{id}" scope(RulesRead), "One automation rule, with what was counted in this hour.", None => 200 Some("RuleView"), &[];
+        PATCH "/v1/rules/{id}" scope(RulesWrite), "Change an automation rule; it is heeded within 30 seconds.", Some("RulePatch") => 200 Some("RuleView"), &[];
+        DELETE "/v1/rules/{id}" scope(RulesWrite), "Delete an automation rule; it stops within 30 seconds.", None => 204 None, &[];
+        GET "/v1/rules/{id}/runs" scope(RulesRead), "What it did, for the newest events first.", None => 200 Some("RunList"), PAGE;
+        POST "/v1/rules/{id}/dry-run" scope(RulesWrite), "Try it on an event: whether it would run, and what would come of it; nothing is done.", Some("RuleDryRun") => 200 Some("RuleDryRunAnswer"), &[];
+    }
+    "logs" {
+        GET "/v1/logs" scope(LogsRead), "Every call, delivery, webhook and test of 90 days, newest first, masked.", None => 200 Some("LogList"), LOGS;
+        GET "/v1/logs.csv" scope(LogsRead), "The same as CSV; what does not fit is linked as `rel=\"next\"`.", None => 200 None, LOGS;
+        GET "/v1/logs/stats" scope(LogsRead), "Counts, error rates and durations by type.", None => 200 Some("LogStats"), STATS;
+        GET "/v1/logs/{id}" scope(LogsRead), "One entry, with what its code means.", None => 200 Some("LogEntryDetail"), &[];
     }
     "receive" {
         POST "/v1/hooks/{id}/in" Public, "Where a provider calls: proven by the hook's scheme instead of an API key.", None => 200 Some("Received"), &[];

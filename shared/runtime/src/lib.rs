@@ -24,6 +24,7 @@ pub mod log;
 pub mod queue;
 pub mod secrets;
 pub mod sqs;
+pub mod stream;
 pub mod testing;
 pub mod vault;
 

@@ -64,16 +64,14 @@ fn told(word: &str) -> String {
     {
         return format!("{name}={SECRET}");
     }
-    if word.contains('@') || word.contains("%40") {
-        return around(word, ADDRESS);
-    }
     // A word may be a list of several: `a=b,c=d`, `x:y`.
     let mut rest = word;
     let mut out = String::new();
     while !rest.is_empty() {
         let end = rest.find(is_separator).unwrap_or(rest.len());
         let (piece, more) = rest.split_at(end);
-        out.push_str(if is_secret(piece) { SECRET } else { piece });
+        let is_address = piece.contains('@') || piece.contains("%40");
+        out.push_str(if is_address { ADDRESS } else if is_secret(piece) { SECRET } else { piece });
         let separators = more.find(|c: char| !is_separator(c)).unwrap_or(more.len());
         out.push_str(&more[..separators]);
         rest = &more[separators..];

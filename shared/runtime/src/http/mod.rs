@@ -3,12 +3,14 @@
 
 mod extract;
 mod failed;
+mod record;
 
-pub use extract::{Json, MAX_BODY_BYTES, MaxBody, Path, Query};
+pub use extract::{Json, JsonText, MAX_BODY_BYTES, MaxBody, Path, Query, read_json};
 pub use failed::{Answer, Failed};
 
 use crate::{
     caller::{Identity, rate_headers},
+    clock::SystemClock,
     function::Function,
 };
 use api::problem::{PROBLEM_JSON, Problem, ProblemKind};
@@ -18,7 +20,7 @@ use axum::{
     extract::Request,
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Response, header},
 };
-use domain::principal::Caller;
+use domain::{principal::Caller, time::Clock as _};
 use futures::FutureExt;
 use lambda_http::{RequestExt, request::RequestContext, service_fn};
 use std::{convert::Infallible, panic::AssertUnwindSafe, pin::Pin};
@@ -64,11 +66,17 @@ async fn invoke(function: &Function, app: &App, request: lambda_http::Request) -
         lambda_http::Body::Binary(bytes) => Body::from(bytes),
         _ => Body::empty(),
     });
-    if let Identity::Tenant(caller) = authorized(&request).0 {
+    let identity = authorized(&request).0;
+    if let Identity::Tenant(caller) = &identity {
         function.log.tenant(caller.scope.tenant());
     }
+    let call = record::Call::of(&request, &identity, SystemClock.now());
     let what = format!("{} {}", request.method(), nobodys(request.uri().path()));
-    let response = app.answer(request, gateway_id.as_deref().unwrap_or(&lambda_id)).await;
+    let request_id = gateway_id.as_deref().unwrap_or(&lambda_id);
+    let response = app.answer(request, request_id).await;
+    if let Some(call) = call {
+        call.answered(function.aws.store(), &response, request_id, SystemClock.now()).await;
+    }
     function.finish(&format!("{what} {}", response.status().as_u16()));
     AsItIs(response.map(body))
 }
@@ -123,6 +131,7 @@ impl App {
         let mut response = answered.unwrap_or_else(|_| defect());
         let problem = response.extensions_mut().remove::<Problem>();
         if let Some(problem) = problem {
+            response.extensions_mut().insert(problem.code);
             *response.body_mut() = render(&Problem { request_id: Some(request_id.to_owned()), ..problem });
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
             // Until here it was that of an empty body.
