@@ -6,10 +6,14 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{
+    job::Job,
     principal::Principal,
     time::{Clock, SECOND_MS, Timestamp},
 };
-use hub::connections::{Connections, TEST_TIMEOUT_MS};
+use hub::{
+    connections::{Connections, TEST_TIMEOUT_MS},
+    jobs::{self, Outcome as Ran},
+};
 use lambda_runtime::Context;
 use runtime::{
     lazy::Lazy,
@@ -20,7 +24,7 @@ use runtime::{
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::Integrations;
+use store::{Integrations, Jobs};
 
 /// How many due integrations one tick queues. Those over it are still due at the next.
 const PROBES_A_TICK: usize = 1_000;
@@ -72,11 +76,11 @@ pub(crate) struct Prober<S, K, Q> {
     pub(crate) log: Log,
 }
 
-impl<S: Integrations, K: Kms, Q: Queues> Prober<S, K, Q> {
+impl<S: Integrations + Jobs, K: Kms, Q: Queues> Prober<S, K, Q> {
     /// Answers either trigger.
     pub(crate) async fn answer(&self, event: Event, context: Context) -> Result<Answer, runtime::Error> {
         match event {
-            Event::Tick { .. } => Ok(Answer::Tick { queued: self.queue_due().await? }),
+            Event::Tick { .. } => Ok(Answer::Tick { queued: self.tick().await? }),
             Event::Batch(batch) => {
                 let deadline = Timestamp(i64::try_from(context.deadline).unwrap_or(i64::MAX));
                 Ok(Answer::Batch(self.test_batch(batch, deadline).await))
@@ -84,8 +88,21 @@ impl<S: Integrations, K: Kms, Q: Queues> Prober<S, K, Q> {
         }
     }
 
-    /// Queues what is due. Returns how many got through; the rest is still due at the next tick.
-    async fn queue_due(&self) -> Result<usize, runtime::Error> {
+    /// Queues what is due, and remembers having done so.
+    async fn tick(&self) -> Result<usize, runtime::Error> {
+        let started_at = self.clock.now();
+        let queued = self.queue_due().await;
+        let ran = match &queued {
+            Ok((queued, left)) => Ran::counted([("queued", *queued)])
+                .with_failed(*left, "tests could not be queued; they are due at the next tick"),
+            Err(error) => Ran { error: Some(error.to_string()), ..Ran::counted([("queued", 0)]) },
+        };
+        jobs::ended(&*self.store, &*self.clock, Job::Probe, started_at, ran).await;
+        Ok(queued?.0)
+    }
+
+    /// Queues what is due. Returns how many got through, and how many did not; these are still due at the next tick.
+    async fn queue_due(&self) -> Result<(usize, usize), runtime::Error> {
         let due = self.store.probes_due(self.clock.now(), PROBES_A_TICK).await?;
         let messages: Vec<Outgoing<ProbeMessage>> =
             due.into_iter().map(|(scope, integration)| ProbeMessage { scope, integration }.into()).collect();
@@ -95,7 +112,7 @@ impl<S: Integrations, K: Kms, Q: Queues> Prober<S, K, Q> {
         }
         let queued = messages.len() - left;
         self.log.note("queued", queued);
-        Ok(queued)
+        Ok((queued, left))
     }
 
     async fn test_batch(&self, batch: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
@@ -116,7 +133,7 @@ impl<S: Integrations, K: Kms, Q: Queues> Prober<S, K, Q> {
     }
 }
 
-impl<S: Integrations, K: Kms, Q: Queues> Consumer for Prober<S, K, Q> {
+impl<S: Integrations + Jobs, K: Kms, Q: Queues> Consumer for Prober<S, K, Q> {
     type Message = ProbeMessage;
 
     async fn handle(&self, message: ProbeMessage, _: &Received) -> Outcome {

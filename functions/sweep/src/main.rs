@@ -30,7 +30,7 @@ async fn main() -> Result<(), runtime::Error> {
     let (sweeper, log) = (&sweeper, &log);
     function::run(function, move |_: IgnoredAny, context| async move {
         let killed_at = Timestamp(i64::try_from(context.deadline).unwrap_or(i64::MAX));
-        let swept = sweeper.sweep(killed_at).await;
+        let swept = sweeper.run(killed_at).await;
         log.note("swept", serde_json::to_value(&swept)?);
         Ok(swept)
     })

@@ -17,7 +17,7 @@ impl<S: Store, Q: Queues> Sweeper<S, Q> {
             Ok(page) => page,
             Err(error) => {
                 tracing::warn!(%error, "whom to remind cannot be found out");
-                swept.failed += 1;
+                swept.unreminded += 1;
                 return false;
             }
         };
@@ -28,7 +28,7 @@ impl<S: Store, Q: Queues> Sweeper<S, Q> {
                 Ok(reminded) => swept.reminded += usize::from(reminded),
                 Err(error) => {
                     tracing::warn!(tenant = %due.0.tenant(), key = %due.1, %error, "a reminder is tried again at the next sweep");
-                    swept.failed += 1;
+                    swept.unreminded += 1;
                 }
             }
         }
@@ -94,7 +94,7 @@ mod tests {
         stage.key_for_days(31).await;
         stage.clock.advance_ms(DAY_MS);
         stage.store.fail_next("save_key", StoreError::Unavailable("throttled".into()));
-        assert_eq!(stage.sweep().await, Swept { failed: 1, ..Swept::default() });
+        assert_eq!(stage.sweep().await, Swept { unreminded: 1, ..Swept::default() });
         stage.clock.advance_ms(MINUTE_MS);
         assert_eq!(stage.sweep().await, reminded());
     }

@@ -1,7 +1,7 @@
 //! Tenants: made, listed and erased by the operator. A tenant's first API key is made by `POST /v1/keys` with the operator's
 //! credential and the header `X-Trunkline-Tenant`.
 
-use crate::{audit as trail, erase, re_encrypt};
+use crate::{audit as trail, erase, jobs, re_encrypt};
 use api::{
     page::{List, PageQuery},
     problem::{Problem, ProblemKind},
@@ -28,7 +28,7 @@ use runtime::{
     vault::{Kms, Vault},
 };
 use std::sync::Arc;
-use store::{Access, Audit, Erasure, Integrations, StoreError};
+use store::{Access, Audit, Erasure, Integrations, Jobs, StoreError};
 
 /// What the handlers work with.
 pub(crate) struct Tenants<S, K> {
@@ -40,13 +40,14 @@ pub(crate) struct Tenants<S, K> {
 /// The routes of this function.
 pub(crate) fn router<S, K>(tenants: Tenants<S, K>) -> Router
 where
-    S: Access + Audit + Erasure + Integrations + 'static,
+    S: Access + Audit + Erasure + Integrations + Jobs + 'static,
     K: Kms + 'static,
 {
     Router::new()
         .route("/v1/tenants", get(list::<S, K>).post(create::<S, K>))
         .route("/v1/tenants/{id}", delete(erase::erase::<S, K>))
         .route("/v1/tenants/{id}/re-encrypt", post(re_encrypt::re_encrypt::<S, K>))
+        .route("/v1/jobs", get(jobs::list::<S, K>))
         .route("/v1/tenants/{id}/audit", get(trail::list::<S, K>))
         .route("/v1/tenants/{id}/audit/verify", get(trail::verify::<S, K>))
         .with_state(Arc::new(tenants))
@@ -172,6 +173,7 @@ mod tests {
             for (method, path, body) in [
                 (Method::DELETE, "/v1/tenants/acme?confirm=acme", Value::Null),
                 (Method::POST, "/v1/tenants/acme/re-encrypt", json!({})),
+                (Method::GET, "/v1/jobs", Value::Null),
                 (Method::GET, "/v1/tenants/acme/audit", Value::Null),
                 (Method::GET, "/v1/tenants/acme/audit/verify", Value::Null),
             ] {

@@ -3,6 +3,7 @@
 mod audit;
 mod erase;
 mod handler;
+mod jobs;
 mod re_encrypt;
 #[cfg(test)]
 mod stage;

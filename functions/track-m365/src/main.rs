@@ -34,7 +34,7 @@ async fn main() -> Result<(), runtime::Error> {
     let (tracker, log) = (&tracker, &log);
     function::run(function, move |_: IgnoredAny, context| async move {
         let killed_at = Timestamp(i64::try_from(context.deadline).unwrap_or(i64::MAX));
-        let round = tracker.track(killed_at).await;
+        let round = tracker.run(killed_at).await;
         log.note("tracked", serde_json::to_value(&round)?);
         Ok(round)
     })

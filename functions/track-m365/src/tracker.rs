@@ -7,6 +7,7 @@ use domain::{
     failure::{Failure, FailureKind},
     feedback::{Feedback, FeedbackKind},
     ids::CampaignId,
+    job::Job,
     simulation::{Simulation, SimulationStatus},
     tenant::TenantScope,
     time::{Clock, SECOND_MS, Timestamp},
@@ -15,6 +16,7 @@ use futures::stream::{self, StreamExt as _};
 use hub::{
     connections::Connections,
     feedback::{Report, take_in},
+    jobs::{self, Outcome},
     sender::Lines as _,
 };
 use providers::{M365, TargetReport, Tracked};
@@ -65,7 +67,18 @@ struct Seen {
 }
 
 impl<S: Store, K: Kms> Tracker<S, K> {
-    /// Looks at what is due. `killed_at` is when the function is killed.
+    /// One round, and remembers it. `killed_at` is when the function is killed.
+    pub(crate) async fn run(&self, killed_at: Timestamp) -> Round {
+        let started_at = self.clock.now();
+        let round = self.track(killed_at).await;
+        let counts = [("looked", round.looked), ("over", round.over), ("reported", round.reported)];
+        let outcome =
+            Outcome::counted(counts).with_failed(round.failed, "looks failed; the log of `track-m365` says why");
+        jobs::ended(&*self.store, &*self.clock, Job::TrackM365, started_at, outcome).await;
+        round
+    }
+
+    /// Looks at what is due.
     pub(crate) async fn track(&self, killed_at: Timestamp) -> Round {
         let now = self.clock.now();
         let due = match self.store.simulations_due(now, ROUND).await {

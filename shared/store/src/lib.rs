@@ -10,10 +10,13 @@
 //! [`StoreError::InvalidCursor`] is the caller's to answer for. Everything else is an infrastructure fault: nothing was
 //! half-written, and the same call may be repeated.
 
+mod answers;
 mod chain;
 mod dead_letters;
 pub mod dynamo;
 mod erasure;
+mod event_requests;
+mod event_types;
 mod feedbacks;
 mod hooks;
 mod jobs;
@@ -21,6 +24,7 @@ mod key_uses;
 mod logs;
 pub mod memory;
 mod meter;
+mod order_tails;
 mod retention;
 mod sessions;
 mod rules;
@@ -30,14 +34,18 @@ mod suppressions;
 mod traits;
 
 pub use chain::{ChainCheck, check_chain};
+pub use answers::Answers;
 pub use dead_letters::{DeadLetters, DeadSpan, dead_letter_cursor};
 pub use erasure::Erasure;
+pub use event_requests::{EventRequest, EventRequests, Match};
+pub use event_types::EventTypes;
 pub use feedbacks::{FeedbackTotals, Feedbacks, Reporter};
 pub use hooks::{Captured, Hooks};
 pub use jobs::Jobs;
 pub use key_uses::{KeyUseConflict, KeyUses};
 pub use logs::{LogQuery, Logs};
 pub use meter::{Meter, Usage};
+pub use order_tails::{LINKS_KEPT, OrderTails};
 pub use retention::{LetGo, Overdue, Retention, TTL_GRACE_MS, SECRET_VERSION_MS, SECRET_VERSIONS_KEPT, is_outdated};
 pub use sessions::Sessions;
 pub use rules::{Begun, Rules};

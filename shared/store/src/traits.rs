@@ -425,6 +425,15 @@ pub trait Bundles: Send + Sync {
         origin: &BundleId,
     ) -> impl Future<Output = Result<Vec<Bundle>>> + Send;
 
+    /// The first generations of a request's bundles, by their number. Of a request of one recipient there is none: it is
+    /// the bundle itself.
+    fn bundles_of(
+        &self,
+        scope: &TenantScope,
+        campaign: &CampaignId,
+        request: &RequestId,
+    ) -> impl Future<Output = Result<Vec<Bundle>>> + Send;
+
     /// A campaign's bundles of all generations, in key order, `limit` (<= 1,000) a page. Headers and payloads are not
     /// among them.
     fn bundles(
@@ -646,13 +655,17 @@ pub trait Store:
     + Settings
     + Access
     + Audit
+    + crate::Answers
     + crate::DeadLetters
     + crate::Erasure
+    + crate::EventRequests
+    + crate::EventTypes
     + crate::Feedbacks
     + crate::Hooks
     + crate::Jobs
     + crate::KeyUses
     + crate::Logs
+    + crate::OrderTails
     + crate::Rules
     + crate::Sessions
     + crate::Retention
@@ -669,13 +682,17 @@ impl<
         + Settings
         + Access
         + Audit
+        + crate::Answers
         + crate::DeadLetters
         + crate::Erasure
+        + crate::EventRequests
+        + crate::EventTypes
         + crate::Feedbacks
         + crate::Hooks
         + crate::Jobs
         + crate::KeyUses
         + crate::Logs
+        + crate::OrderTails
         + crate::Rules
         + crate::Sessions
         + crate::Retention

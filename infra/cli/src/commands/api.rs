@@ -38,6 +38,11 @@ impl Api {
         self.client(self.key.as_deref(), |stack| &stack.key, "--key (or TRUNKLINE_KEY)")
     }
 
+    /// The deployment that was named, if it is not a local stack.
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
+    }
+
     /// A client of the operator.
     pub(crate) fn operator(&self) -> Result<Client, Box<dyn std::error::Error>> {
         let option = "--operator-key (or TRUNKLINE_OPERATOR_KEY)";
@@ -117,6 +122,19 @@ pub(crate) fn health(status: HealthStatus) -> Cell {
 pub(crate) fn read_file(path: &str) -> Result<String, Box<dyn std::error::Error>> {
     let text = if path == "-" { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) };
     text.map_err(|error| format!("{path}: {error}").into())
+}
+
+/// A secret that was given, or stands on standard input.
+pub(crate) fn given(secret: Option<String>) -> Result<Option<String>, Box<dyn std::error::Error>> {
+    match secret.as_deref() {
+        Some("-") => Ok(Some(read_file("-")?.trim().to_owned())),
+        _ => Ok(secret),
+    }
+}
+
+/// A value that is typed in JSON.
+pub(crate) fn in_json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
 }
 
 /// A request in a JSON file.

@@ -42,7 +42,7 @@ const READS_MAX: usize = 100;
 pub(super) struct Write {
     table: Table,
     what: What,
-    condition: Option<&'static str>,
+    condition: Option<Cow<'static, str>>,
     values: HashMap<String, AttributeValue>,
 }
 
@@ -74,8 +74,8 @@ impl Write {
         Self { table, ..self }
     }
 
-    pub(super) fn only_if(self, condition: &'static str) -> Self {
-        Self { condition: Some(condition), ..self }
+    pub(super) fn only_if(self, condition: impl Into<Cow<'static, str>>) -> Self {
+        Self { condition: Some(condition.into()), ..self }
     }
 
     pub(super) fn value(mut self, name: &str, value: AttributeValue) -> Self {
@@ -85,7 +85,7 @@ impl Write {
 
     fn names(&self) -> Option<HashMap<String, String>> {
         let update = if let What::Update(_, expression) = &self.what { expression } else { "" };
-        names_in(&[update, self.condition.unwrap_or_default()])
+        names_in(&[update, self.condition.as_deref().unwrap_or_default()])
     }
 
     fn values(&self) -> Option<HashMap<String, AttributeValue>> {
@@ -94,7 +94,7 @@ impl Write {
 
     /// With a condition, DynamoDB tells what is stored instead, without another read.
     fn on_refusal(&self) -> Option<ReturnValuesOnConditionCheckFailure> {
-        self.condition.map(|_| ReturnValuesOnConditionCheckFailure::AllOld)
+        self.condition.as_ref().map(|_| ReturnValuesOnConditionCheckFailure::AllOld)
     }
 }
 
@@ -135,9 +135,9 @@ pub(super) struct Query {
     index: Option<&'static str>,
     condition: &'static str,
     values: HashMap<String, AttributeValue>,
-    after: Option<Key>,
-    /// Whether items come without what they hold.
-    keys_only: bool,
+    after: Option<Item>,
+    /// What comes of each item; all of it if this says nothing.
+    projection: Option<&'static str>,
     backward: bool,
     consistent: bool,
 }
@@ -151,7 +151,7 @@ impl Query {
             condition,
             values: HashMap::from([(":pk".to_owned(), AttributeValue::S(partition))]),
             after: None,
-            keys_only: false,
+            projection: None,
             backward: false,
             consistent: false,
         }
@@ -171,11 +171,21 @@ impl Query {
     }
 
     pub(super) fn after(self, after: Option<Key>) -> Self {
+        self.after_entry(after.map(Key::item))
+    }
+
+    /// The same in an index, where a place is named by the item's key and the index's together.
+    pub(super) fn after_entry(self, after: Option<Item>) -> Self {
         Self { after, ..self }
     }
 
     pub(super) fn keys_only(self) -> Self {
-        Self { keys_only: true, ..self }
+        Self { projection: Some("pk, sk"), ..self }
+    }
+
+    /// Keys, and when each item's time is over.
+    pub(super) fn expiry_only(self) -> Self {
+        Self { projection: Some("pk, sk, #ttl"), ..self }
     }
 
     pub(super) fn backward(self) -> Self {
@@ -224,7 +234,7 @@ impl DynamoStore {
     /// The first `limit` items that are to be kept.
     pub(super) async fn query(&self, query: Query, limit: usize, keep: impl Fn(&Item) -> bool) -> Result<Vec<Item>> {
         let mut found = Vec::new();
-        let mut start = query.after.map(Key::item);
+        let mut start = query.after;
         while found.len() < limit {
             let answer = self
                 .client
@@ -232,10 +242,10 @@ impl DynamoStore {
                 .table_name(self.table(query.table))
                 .set_index_name(query.index.map(ToOwned::to_owned))
                 .key_condition_expression(query.condition)
-                .set_expression_attribute_names(names_in(&[query.condition]))
+                .set_expression_attribute_names(names_in(&[query.condition, query.projection.unwrap_or_default()]))
                 .set_expression_attribute_values(Some(query.values.clone()))
                 .set_exclusive_start_key(start)
-                .set_projection_expression(query.keys_only.then(|| "pk, sk".to_owned()))
+                .set_projection_expression(query.projection.map(ToOwned::to_owned))
                 .scan_index_forward(!query.backward)
                 .consistent_read(query.consistent)
                 .limit(i32::try_from(limit - found.len()).unwrap_or(i32::MAX))
@@ -283,6 +293,24 @@ impl DynamoStore {
                 return Ok(found);
             }
         }
+    }
+
+    /// The keys of the first `limit` items of a table, in no order, and when each one's time is over.
+    pub(super) async fn scan_expiries(&self, table: Table, limit: usize) -> Result<Vec<Item>> {
+        let answer = self
+            .client
+            .scan()
+            .table_name(self.table(table))
+            .projection_expression("pk, sk, #ttl")
+            .expression_attribute_names("#ttl", "ttl")
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| fault("Scan", &error))?;
+        let bytes = answer.items().iter().map(size_of).sum();
+        self.metered_read("Scan", answer.consumed_capacity(), bytes, false);
+        Ok(answer.items.unwrap_or_default())
     }
 
     /// Several items, in no order; keys must differ.
@@ -389,7 +417,7 @@ impl DynamoStore {
 
     async fn write_once(&self, write: Write, all_new: bool) -> std::result::Result<Written, Failed> {
         let (table, names, values) = (self.table(write.table), write.names(), write.values());
-        let (condition, on_refusal) = (write.condition.map(ToOwned::to_owned), write.on_refusal());
+        let (condition, on_refusal) = (write.condition.as_deref().map(ToOwned::to_owned), write.on_refusal());
         let total = ReturnConsumedCapacity::Total;
         match write.what {
             What::Put(item) => {
@@ -510,7 +538,7 @@ impl DynamoStore {
 
     fn transact_item(&self, write: &Write) -> Result<TransactWriteItem> {
         let (table, names, values) = (self.table(write.table), write.names(), write.values());
-        let (condition, on_refusal) = (write.condition.map(ToOwned::to_owned), write.on_refusal());
+        let (condition, on_refusal) = (write.condition.as_deref().map(ToOwned::to_owned), write.on_refusal());
         let item = TransactWriteItem::builder();
         let item = match write.what.clone() {
             What::Put(content) => item.put(

@@ -52,7 +52,11 @@ impl DynamoStore {
     }
 
     /// Empties these partitions one after the other, at most `limit` items; returns how many.
-    async fn empty_all(&self, partitions: impl Iterator<Item = String> + Send, limit: usize) -> Result<usize> {
+    pub(super) async fn empty_all(
+        &self,
+        partitions: impl Iterator<Item = String> + Send,
+        limit: usize,
+    ) -> Result<usize> {
         let mut count = 0;
         for partition in partitions {
             if count == limit {

@@ -9,6 +9,7 @@
 //!                          B#<request>~<generation>                  a later generation of a request of one recipient
 //!                          P#<request>#<number>                      a bundle's recipients
 //!                          E#<request>[#<number>]                    what providers reported of its deliveries
+//!                          X#<request>[#<number>][~<generation>]#<n> what an endpoint answered at length
 //! T#<tenant>#H#<id>        <time>                                    health log
 //! T#<tenant>#HR#<id>       <hour>                                    health roll-ups
 //! T#<tenant>#RL#<id>       0                                         rate lease
@@ -20,6 +21,9 @@
 //! T#<tenant>#CFG           AR#<id>                                   automation rules
 //! T#<tenant>#ARR           RUN#<rule>#<run>  RUH#<rule>#<hour>        their runs, and what was counted of them
 //! T#<tenant>#SIM           S#<campaign>#<request>[#<number>]         a simulation at its provider
+//! T#<tenant>#CFG           ETY#<type>                                registered types of events
+//! T#<tenant>#EVR           <request>                                 what a request of events came to
+//! T#<tenant>#OT#<id>       <hash of a key>                           where the chain of an endpoint's events ends
 //! T#<tenant>#SUP           <address>                                 nothing is sent to it any more
 //! T#<tenant>#LOG           <page>                                    the log of everything
 //! T#<tenant>#LOGH          <hour>                                    and what it counts
@@ -49,6 +53,7 @@ use domain::{
     sign_in::Authority,
     tenant::TenantScope,
     time::Timestamp,
+    webhook::EventType,
 };
 use std::fmt::Write as _;
 
@@ -98,11 +103,11 @@ macro_rules! partitions {
 
 partitions! {
     /// Partitions of which a tenant has one.
-    OfTenant { Config = "CFG", Campaigns = "CAMP", Suppressions = "SUP", Simulations = "SIM", HookEvents = "HKE", HookSeen = "HKS", HookRejections = "HKR", RuleRuns = "ARR", Log = "LOG", LogHours = "LOGH", }
+    OfTenant { Config = "CFG", Campaigns = "CAMP", Suppressions = "SUP", Simulations = "SIM", HookEvents = "HKE", HookSeen = "HKS", HookRejections = "HKR", RuleRuns = "ARR", Log = "LOG", LogHours = "LOGH", EventRequests = "EVR", }
 }
 partitions! {
     /// Partitions of which each integration has one.
-    OfIntegration { HealthLog = "H", HealthHours = "HR", Rate = "RL", EndpointDeliveries = "C", }
+    OfIntegration { HealthLog = "H", HealthHours = "HR", Rate = "RL", EndpointDeliveries = "C", OrderTails = "OT", }
 }
 partitions! {
     /// Partitions of which each campaign has one.
@@ -242,6 +247,21 @@ pub(super) fn feedback(scope: &TenantScope, campaign: &CampaignId, origin: &Bund
     Key::new(deliveries(scope, campaign), numbered("E", origin))
 }
 
+/// What the sort keys of the long answers to a generation of a bundle begin with. Stands outside of [`BUNDLES`].
+pub(super) fn answers_of(id: &BundleId) -> String {
+    let mut sk = numbered("X", id);
+    if id.generation > 0 {
+        // Writing to a String cannot fail.
+        let _ = write!(sk, "~{:020}", id.generation);
+    }
+    sk.push('#');
+    sk
+}
+
+pub(super) fn answers(scope: &TenantScope, campaign: &CampaignId, id: &BundleId, part: usize) -> Key {
+    Key::new(deliveries(scope, campaign), format!("{}{part:02}", answers_of(id)))
+}
+
 /// Between these stand all generations of a bundle, except the first of a single one.
 pub(super) fn generations(origin: &BundleId) -> (String, String) {
     let first = numbered("B", origin);
@@ -344,6 +364,28 @@ pub(super) fn log_hours(scope: &TenantScope) -> String {
 
 pub(super) fn log_hour(scope: &TenantScope, hour: Timestamp) -> Key {
     Key::new(log_hours(scope), moment(hour))
+}
+
+/// What the sort keys of all registered types of events begin with.
+pub(super) const EVENT_TYPES: &str = "ETY#";
+
+pub(super) fn event_type(scope: &TenantScope, kind: &EventType) -> Key {
+    Key::new(config(scope), format!("{EVENT_TYPES}{kind}"))
+}
+
+pub(super) fn event_request(scope: &TenantScope, id: &RequestId) -> Key {
+    Key::new(partition(scope, Partition::Tenant(OfTenant::EventRequests)), id.as_str())
+}
+
+/// Where the chain of an endpoint's events of this key ends. The key is its caller's: it may be long, and name somebody.
+pub(super) fn order_tail(scope: &TenantScope, endpoint: &IntegrationId, key: &str) -> Key {
+    let hash = domain::digest::hex_of_parts([key.as_bytes()]);
+    Key::new(partition(scope, Partition::Integration(OfIntegration::OrderTails, endpoint)), hash)
+}
+
+/// Between these stand the bundles of a request, of all generations, except the first of a single one.
+pub(super) fn numbered_of(request: &RequestId) -> (String, String) {
+    (format!("B#{request}#"), format!("B#{request}#~"))
 }
 
 /// Who takes the tokens of this authority for this audience, in the auth table.

@@ -3,6 +3,7 @@
 //! A read is eventually consistent unless the place says why not.
 
 mod access;
+mod answers;
 mod attributes;
 mod audit;
 mod bundle_item;
@@ -11,6 +12,8 @@ mod calls;
 mod campaigns;
 mod dead_letters;
 mod erasure;
+mod event_requests;
+mod event_types;
 mod feedbacks;
 mod hooks;
 mod integrations;
@@ -18,6 +21,7 @@ mod jobs;
 mod key_uses;
 mod keys;
 mod logs;
+mod order_tails;
 mod rates;
 mod retention;
 mod rules;

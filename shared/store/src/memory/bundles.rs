@@ -50,6 +50,13 @@ enum Indexed {
     No,
     Due(Timestamp),
     Held(HeldFor),
+    /// Among the dead letters of its endpoint.
+    Dead(Timestamp),
+}
+
+/// What the index says of a bundle that is finished.
+fn finished_look(bundle: &Bundle) -> Indexed {
+    if bundle.is_dead_letter() { Indexed::Dead(bundle.finished_at.unwrap_or_default()) } else { Indexed::No }
 }
 
 impl Tables {
@@ -57,6 +64,36 @@ impl Tables {
         eraser.take(&mut self.requests);
         eraser.take(&mut self.bundles);
         eraser.take(&mut self.payloads);
+    }
+
+    /// The dead letters of an endpoint, in no order.
+    pub(super) fn dead(
+        &self,
+        scope: &TenantScope,
+        endpoint: &IntegrationId,
+    ) -> impl Iterator<Item = (Timestamp, &Bundle)> {
+        self.bundles.iter().filter_map(move |((tenant, ..), stored)| match stored.indexed {
+            Indexed::Dead(at) if tenant == scope.tenant() && stored.bundle.integration == *endpoint => {
+                Some((at, &stored.bundle))
+            }
+            _ => None,
+        })
+    }
+
+    /// When each request and each bundle was created.
+    pub(super) fn created(&self, scope: &TenantScope) -> impl Iterator<Item = Timestamp> {
+        let requests = self.requests.iter().filter(|((tenant, ..), _)| tenant == scope.tenant());
+        let bundles = self.bundles.iter().filter(|((tenant, ..), _)| tenant == scope.tenant());
+        requests.map(|(_, it)| it.request.created_at).chain(bundles.map(|(_, it)| it.bundle.created_at))
+    }
+
+    /// Deletes what stands under an endpoint; returns how many.
+    pub(super) fn let_go(&mut self, scope: &TenantScope, campaign: &CampaignId) -> usize {
+        let count = self.requests.len() + self.bundles.len() + self.payloads.len();
+        self.requests.retain(|(tenant, of, _), _| tenant != scope.tenant() || of != campaign);
+        self.bundles.retain(|(tenant, of, _), _| tenant != scope.tenant() || of != campaign);
+        self.payloads.retain(|(tenant, of, ..), _| tenant != scope.tenant() || of != campaign);
+        count - self.requests.len() - self.bundles.len() - self.payloads.len()
     }
 
     fn bundle_mut(&mut self, scope: &TenantScope, campaign: &CampaignId, id: &BundleId) -> Option<&mut StoredBundle> {
@@ -240,8 +277,10 @@ impl Bundles for MemoryStore {
             if !already && next.iter().any(|next| tables.bundle_mut(scope, &next.campaign, &next.id).is_some()) {
                 return Err(StoreError::Conflict);
             }
-            tables.settle(scope, bundle, BundleState::Done, Indexed::No, |stored| {
+            tables.settle(scope, bundle, BundleState::Done, finished_look(bundle), |stored| {
+                stored.uncertain = bundle.uncertain;
                 stored.results.clone_from(&bundle.results);
+                stored.answers.clone_from(&bundle.answers);
                 stored.finished_at = bundle.finished_at;
             })?;
             for next in next.iter().filter(|_| !already) {
@@ -302,6 +341,7 @@ impl Bundles for MemoryStore {
             };
             stored.bundle.results.clone_from(&bundle.results);
             stored.bundle.resends = bundle.resends;
+            stored.indexed = finished_look(&stored.bundle);
             state.bundles.put(scope, next, queued_look(next.due, true));
             Ok(())
         })
@@ -411,6 +451,25 @@ impl Bundles for MemoryStore {
                 .map(|(_, stored)| stored.bundle.clone())
                 .collect();
             found.sort_by_key(|bundle| bundle.id.generation);
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn bundles_of(&self, scope: &TenantScope, campaign: &CampaignId, request: &RequestId) -> Result<Vec<Bundle>> {
+        self.call("bundles_of", |state| {
+            let mut found: Vec<Bundle> = state
+                .bundles
+                .bundles
+                .iter()
+                .filter(|((tenant, of, place), _)| {
+                    let id = &place.id;
+                    tenant == scope.tenant() && of == campaign && id.request == *request
+                        && id.generation == 0 && id.number.is_some()
+                })
+                .map(|(_, stored)| stored.bundle.clone())
+                .collect();
+            found.sort_by_key(|bundle| bundle.id.number);
             Ok(found)
         })
         .await

@@ -116,6 +116,7 @@ impl Erasure for MemoryStore {
             state.sessions.erase(&mut eraser);
             state.integrations.erase_settings(&mut eraser);
             state.settings.erase(&mut eraser);
+            eraser.take(&mut state.event_types);
             state.hooks.erase_settings(&mut eraser);
             state.rules.erase_settings(&mut eraser);
             eraser.take(&mut state.releases);
@@ -128,13 +129,17 @@ impl Erasure for MemoryStore {
         self.call("erase_data", |state| {
             // Every table is named, so that a new one is not forgotten.
             let State {
+                answers,
                 integrations,
                 bundles,
                 campaigns,
+                order_tails,
                 rates,
                 settings,
                 access,
                 audit: _,
+                event_requests,
+                event_types,
                 feedbacks,
                 suppressions,
                 simulations,
@@ -150,6 +155,10 @@ impl Erasure for MemoryStore {
             } = state;
             let mut eraser = Eraser { tenant: scope.tenant(), limit, taken: 0 };
             bundles.erase(&mut eraser);
+            eraser.take(answers);
+            eraser.take(event_requests);
+            eraser.take(event_types);
+            eraser.take(order_tails);
             eraser.take(feedbacks);
             eraser.take(campaigns);
             eraser.take(simulations);

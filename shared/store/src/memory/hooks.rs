@@ -8,6 +8,7 @@ use super::{
 use crate::{
     Captured, Hooks, Page, Result, SealedSecret, SecretName, StoreError,
     dynamo::{parse_rejection_cursor, rejection_cursor},
+    retention::is_settled,
 };
 use domain::{
     audit::AuditEntry,
@@ -48,6 +49,23 @@ impl Tables {
     /// One of them.
     pub(super) fn secret_mut(&mut self, key: &Of<u32>) -> Option<&mut SealedSecret> {
         self.secrets.get_mut(key)
+    }
+
+    /// Deletes secrets that serve nothing any more; returns how many.
+    pub(super) fn let_go(&mut self, scope: &TenantScope, now: Timestamp) -> usize {
+        let count = self.secrets.len();
+        let hooks = &self.hooks;
+        self.secrets.retain(|(tenant, id, version), _| {
+            let serves = |hook: &Hook| !is_settled(hook.updated_at, now) || hook.valid_versions(now).contains(version);
+            tenant != scope.tenant() || hooks.get(&(tenant.clone(), id.clone())).is_some_and(serves)
+        });
+        count - self.secrets.len()
+    }
+
+    /// When each event was received.
+    pub(super) fn received(&self, scope: &TenantScope) -> impl Iterator<Item = Timestamp> {
+        let own = self.events.iter().filter(|((tenant, ..), _)| tenant == scope.tenant());
+        own.map(|(_, (event, _))| event.received_at)
     }
 
     /// What was received.

@@ -1,7 +1,10 @@
 //! Integrations, their secrets and their health.
 
 use super::{MemoryStore, erasure::Eraser};
-use crate::{HeldFor, Integrations, Result, SealedSecret, SecretName, StoreError};
+use crate::{
+    HeldFor, Integrations, LetGo, Result, SealedSecret, SecretName, StoreError,
+    retention::{all_goes, secrets_go},
+};
 use domain::{
     audit::AuditEntry,
     health::{HealthHour, HealthTally, TestReport, hour_of},
@@ -32,6 +35,34 @@ impl Tables {
     pub(super) fn erase_health(&mut self, eraser: &mut Eraser<'_>) {
         eraser.take(&mut self.health);
         eraser.take(&mut self.hours);
+    }
+
+    /// Deletes what is left of integrations that were deleted, each after its time.
+    pub(super) fn let_go(&mut self, scope: &TenantScope, now: Timestamp) -> (LetGo, Vec<IntegrationId>) {
+        let deleted = self.integrations.iter().filter(|((tenant, _), _)| tenant == scope.tenant());
+        let deleted: Vec<(IntegrationId, Timestamp)> =
+            deleted.filter_map(|((_, id), it)| Some((id.clone(), it.deleted_at?))).collect();
+        let (mut gone, mut all) = (LetGo::default(), Vec::new());
+        for (id, at) in deleted.into_iter().filter(|(_, at)| secrets_go(*at, now)) {
+            let (secrets, records) = (self.secrets.len(), self.health.len() + self.hours.len());
+            let is_other = |tenant: &TenantId, of: &IntegrationId| tenant != scope.tenant() || *of != id;
+            self.secrets.retain(|(tenant, of, _), _| is_other(tenant, of));
+            gone.secrets += secrets - self.secrets.len();
+            if all_goes(at, now) {
+                self.health.retain(|(tenant, of, _), _| is_other(tenant, of));
+                self.hours.retain(|(tenant, of, _), _| is_other(tenant, of));
+                self.integrations.remove(&key(scope, &id));
+                gone.records += records - self.health.len() - self.hours.len();
+                gone.integrations += 1;
+                all.push(id);
+            }
+        }
+        (gone, all)
+    }
+
+    /// When the time of each test in the log, and of each hour, began.
+    pub(super) fn tests(&self, scope: &TenantScope) -> impl Iterator<Item = Timestamp> {
+        self.health.keys().chain(self.hours.keys()).filter(|(tenant, ..)| tenant == scope.tenant()).map(|(_, _, at)| *at)
     }
 
     /// The versions of an integration's secrets, the newest first.

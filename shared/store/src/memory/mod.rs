@@ -7,17 +7,21 @@
 //! ```
 
 mod access;
+mod answers;
 mod audit;
 mod bundles;
 mod campaigns;
 mod dead_letters;
 mod erasure;
+mod event_requests;
+mod event_types;
 mod feedbacks;
 mod hooks;
 mod integrations;
 mod jobs;
 mod key_uses;
 mod logs;
+mod order_tails;
 mod rates;
 mod rules;
 mod retention;
@@ -49,11 +53,15 @@ struct State {
     integrations: integrations::Tables,
     bundles: bundles::Tables,
     campaigns: campaigns::Tables,
+    order_tails: order_tails::Tables,
     rates: rates::Tables,
     rules: rules::Tables,
     settings: settings::Tables,
     access: access::Tables,
+    answers: answers::Tables,
     audit: audit::Tables,
+    event_requests: event_requests::Tables,
+    event_types: event_types::Tables,
     feedbacks: feedbacks::Tables,
     hooks: hooks::Tables,
     jobs: jobs::Tables,

@@ -5,6 +5,7 @@
 
 mod access;
 mod answers;
+mod attempts;
 mod audit;
 mod bundles;
 mod campaigns;
@@ -12,6 +13,7 @@ mod cost;
 mod dead_letters;
 mod emulator;
 mod erasure;
+mod events;
 mod feedbacks;
 mod fixtures;
 mod hooks;
@@ -82,6 +84,9 @@ contract! {
         a_campaign_is_listed_page_by_page
         payloads_come_in_the_order_asked_for
         a_made_up_cursor_is_refused;
+    attempts:
+        long_answers_are_kept_by_generation
+        answers_of_an_interrupted_attempt_are_replaced;
     campaigns:
         a_campaign_comes_to_be_once
         a_launch_is_remembered_once
@@ -94,6 +99,14 @@ contract! {
         what_goes_on_is_no_dead_letter_beside_what_does_not
         campaigns_have_no_dead_letters
         dead_letters_come_by_time_page_by_page_and_to_their_tenant;
+    events:
+        a_request_of_events_is_begun_once
+        a_chain_is_linked_in_order_and_a_repeat_finds_its_place
+        chains_are_of_one_endpoint_and_key
+        concurrent_links_make_one_chain
+        a_long_chain_remembers_its_newest_links
+        bundles_of_a_request_are_found_whatever_their_numbers
+        a_type_of_events_has_a_revision_and_leaves_a_trail;
     feedbacks:
         of_each_kind_the_first_report_stays
         feedback_is_of_the_delivery_whatever_its_generation
