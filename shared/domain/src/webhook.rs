@@ -4,7 +4,10 @@
 //! messages: in bundles of up to 25, stored under the endpoint instead of a campaign
 //! ([`CampaignId::of_endpoint`](crate::ids::CampaignId::of_endpoint)).
 
+pub mod batch;
+pub mod failing;
 pub mod filter;
+pub mod registered;
 pub mod secret;
 pub mod transform;
 
@@ -27,6 +30,9 @@ pub const DATA_MAX_BYTES: usize = 256 << 10;
 
 /// The most bytes that the data of one bundle's events may have together: an item holds 400 KB.
 pub const BUNDLE_MAX_BYTES: usize = 300 << 10;
+
+/// The most characters of an event's key.
+pub const KEY_MAX_CHARS: usize = 255;
 
 /// How much of a response is kept, in bytes.
 pub const RESPONSE_MAX_BYTES: usize = 20 << 10;
@@ -130,6 +136,12 @@ impl EndpointSettings {
         Self::deserialize(config)
     }
 
+    /// Whether an endpoint with this config has strict order, without reading all of it.
+    #[must_use]
+    pub fn is_ordered(config: &crate::integration::Config) -> bool {
+        config.get("ordered").and_then(serde_json::Value::as_bool).unwrap_or_default()
+    }
+
     /// Whether it wants an event of this type with this data.
     #[must_use]
     pub fn wants(&self, kind: &EventType, data: &serde_json::Value) -> bool {
@@ -176,6 +188,21 @@ pub struct Answer {
     /// Whether headers and body stand in an item of their own, because they are longer than [`INLINE_MAX_BYTES`].
     #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
     pub apart: bool,
+}
+
+impl Answer {
+    /// Whether it stands within the bundle's item.
+    #[must_use]
+    pub fn fits_inline(&self) -> bool {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        headers + self.body.len() <= INLINE_MAX_BYTES
+    }
+
+    /// What stays in the bundle of one that does not.
+    #[must_use]
+    pub fn without_text(&self) -> Self {
+        Self { status: self.status, duration_ms: self.duration_ms, apart: true, ..Self::default() }
+    }
 }
 
 /// Why an endpoint gets no events for now.

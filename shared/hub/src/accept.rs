@@ -12,8 +12,10 @@ use store::{Bundles, Created, Request, Result};
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// It is durable; so it was, if it is a repeat.
+    /// It is durable, and new: what the stream tells of it has not been told before.
     Stored,
+    /// It was durable before; a repeat completed what the first try left undone.
+    Repeated,
     /// There is a request of this id with another body.
     OtherBody,
 }
@@ -34,7 +36,7 @@ pub async fn write_then_queue(
     let repeat = match store.create_request(scope, &request, single).await? {
         Created::Fresh => false,
         Created::Exists(earlier) if earlier.body_hash != request.body_hash => return Ok(Accepted::OtherBody),
-        Created::Exists(earlier) if earlier.dispatched => return Ok(Accepted::Stored),
+        Created::Exists(earlier) if earlier.dispatched => return Ok(Accepted::Repeated),
         Created::Exists(_) => true,
     };
     if single.is_none() {
@@ -49,5 +51,5 @@ pub async fn write_then_queue(
     {
         tracing::warn!(request = %request.id, %error, "dispatched but not marked; the sweeper will look again");
     }
-    Ok(Accepted::Stored)
+    Ok(if repeat { Accepted::Repeated } else { Accepted::Stored })
 }

@@ -4,15 +4,20 @@
 //! Read [`sender`] for what happens to a bundle between its claim and its result.
 
 pub mod accept;
+pub mod automation;
 pub mod check;
 pub mod connections;
 pub mod content;
 pub mod dispatch;
+pub mod endpoints;
+pub mod event_types;
 mod expiring;
 pub mod feedback;
+pub mod jobs;
 pub mod leases;
 pub mod open_campaigns;
 pub mod release;
+pub mod sealing;
 pub mod sender;
 pub mod sender_function;
 pub mod suppressed;

@@ -3,12 +3,12 @@
 use super::Failed;
 use api::problem::{FieldProblem, Problem, ProblemKind};
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, Response, header, request::Parts},
     response::IntoResponse,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::error::Category;
 
 /// How large a body may be where the route says nothing else: 1 MB.
@@ -25,6 +25,19 @@ pub struct Json<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Failed;
 
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
+        let JsonText(bytes) = JsonText::from_request(request, state).await?;
+        read_json(&bytes).map(Self)
+    }
+}
+
+/// A JSON body as it came, for a handler that reads it itself, by [`read_json`].
+#[derive(Clone, Debug)]
+pub struct JsonText(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for JsonText {
+    type Rejection = Failed;
+
     async fn from_request(request: Request, _: &S) -> Result<Self, Failed> {
         if !is_json(request.headers()) {
             let detail = "Send JSON, with `Content-Type: application/json`.";
@@ -35,7 +48,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             let detail = format!("The body may hold at most {limit} bytes. Send less at once.");
             return Err(Problem::new(ProblemKind::BodyTooLarge, detail).into());
         };
-        parse(&bytes).map(Self)
+        Ok(Self(bytes))
     }
 }
 
@@ -52,7 +65,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Reads a JSON body. Malformed JSON is 400 with line and column; a wrong shape is 422 with the field.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failed> {
+pub fn read_json<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Failed> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| -> Failed {
         let path = error.path().to_string();
@@ -163,7 +176,6 @@ fn query_problem(text: &str) -> FieldProblem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
     use serde_json::{Value, json};
 
     #[derive(Debug, Deserialize)]
@@ -183,7 +195,7 @@ mod tests {
     }
 
     fn fault(body: &str) -> Value {
-        let failed = parse::<Send>(body.as_bytes()).unwrap_err();
+        let failed = read_json::<Send>(body.as_bytes()).unwrap_err();
         let problem = failed.problem();
         json!([problem.code, problem.detail, problem.errors])
     }

@@ -51,6 +51,12 @@ impl From<Problem> for Failed {
     }
 }
 
+impl From<Box<Problem>> for Failed {
+    fn from(problem: Box<Problem>) -> Self {
+        Self(problem)
+    }
+}
+
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         match error {

@@ -55,7 +55,7 @@ fn look_at(due: Timestamp, queued_by_caller: bool) -> Timestamp {
     if queued_by_caller { due.plus_ms(REPAIR_AFTER_MS) } else { due }
 }
 
-fn unless_there(item: Item, now: Timestamp) -> Write {
+pub(super) fn unless_there(item: Item, now: Timestamp) -> Write {
     Write::put(item).only_if(UNLESS_THERE).value(":now", number(now.as_seconds()))
 }
 
@@ -444,6 +444,16 @@ impl Bundles for DynamoStore {
             found.push(bundle_in(&item)?);
         }
         Ok(found)
+    }
+
+    async fn bundles_of(&self, scope: &TenantScope, campaign: &CampaignId, request: &RequestId) -> Result<Vec<Bundle>> {
+        let (first, last) = keys::numbered_of(request);
+        let query = Query::of(keys::deliveries(scope, campaign), "pk = :pk AND sk BETWEEN :first AND :last")
+            .value(":first", text(first))
+            .value(":last", text(last));
+        let bundles = self.query(query, usize::MAX, |_| true).await?;
+        let bundles: Vec<Bundle> = bundles.iter().map(bundle_in).collect::<Result<_>>()?;
+        Ok(bundles.into_iter().filter(|bundle| bundle.id.generation == 0).collect())
     }
 
     async fn bundles(

@@ -1,0 +1,26 @@
+//! Where the chain of an endpoint's events with the same key ends, by intent.
+
+use crate::Result;
+use domain::{bundle::BundleId, ids::IntegrationId, tenant::TenantScope, time::Timestamp};
+use std::future::Future;
+
+/// How many of the newest requests of a chain find their predecessor again when they are repeated.
+pub const LINKS_KEPT: usize = 8;
+
+/// How many links may be there before those beyond [`LINKS_KEPT`] are let go, so that this is not done for each.
+pub(crate) const LINKS_MAX: usize = 2 * LINKS_KEPT;
+
+/// The ends of chains, kept as long as deliveries. Only endpoints with strict order have any.
+pub trait OrderTails: Send + Sync {
+    /// Makes `last` the end of the chain of this endpoint and key, and returns what was its end before: the bundle that has
+    /// to be over first. A repeat of the same request changes nothing and is told the same, even when others have come
+    /// after it, up to [`LINKS_KEPT`] of them.
+    fn chain(
+        &self,
+        scope: &TenantScope,
+        endpoint: &IntegrationId,
+        key: &str,
+        last: &BundleId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<BundleId>>> + Send;
+}
