@@ -10,6 +10,7 @@
 mod await_until;
 mod bus;
 mod emulator;
+mod endpoint;
 mod hears_back;
 mod inbox;
 mod oidc_provider;
@@ -23,20 +24,27 @@ mod time_of_day;
 
 // What a user does, and what others may not.
 mod chooses_how_it_sends;
+mod delivers_events;
 mod erases_a_tenant;
 mod is_kept_from_others;
 mod is_warned_of_trouble;
+mod keeps_order;
+mod limits_endpoints;
 mod limits_keys;
 mod manages_keys;
+mod pauses_endpoints;
 mod posts_to_teams;
 mod re_encrypts;
 mod reads_the_audit_trail;
 mod reads_the_contract;
 mod receives_webhooks;
+mod retries_and_redrives;
+mod rotates_endpoint_secret;
 mod rotates_secrets;
 mod runs_a_stack;
 mod sends_a_campaign;
 mod sends_by_ses;
+mod shows_attempts;
 mod signs_users_in;
 mod simulates_phishing;
 mod stops_and_goes_on;

@@ -9,6 +9,8 @@ pub(crate) mod campaign;
 pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod down;
+pub(crate) mod endpoints;
+pub(crate) mod events;
 pub(crate) mod hooks;
 pub(crate) mod integrations;
 pub(crate) mod key;

@@ -19,7 +19,7 @@ enum Command {
     Up(commands::up::Args),
     /// End a local stack.
     Down(commands::down::Args),
-    /// Show the local stacks and what runs of them.
+    /// Show the local stacks, what runs of them, and the last run of each scheduled job.
     Status(commands::status::Args),
     /// Show what functions and processes of a local stack logged.
     Logs(commands::logs::Args),
@@ -37,6 +37,10 @@ enum Command {
     Integrations(commands::integrations::Args),
     /// Secrets, for the operator: encrypt them anew when the key was rotated or replaced.
     Secrets(commands::secrets::Args),
+    /// Endpoints of outbound webhooks: what they want, what they got, what they missed.
+    Endpoints(commands::endpoints::Args),
+    /// Events: hand them over, and say what they look like.
+    Events(commands::events::Args),
     /// Inbound webhooks: what providers tell, what was turned away, replays.
     Hooks(commands::hooks::Args),
     /// The tenant's settings: who receives what a sandbox campaign sends.
@@ -62,7 +66,7 @@ async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Up(args) => commands::up::run(args).await,
         Command::Down(args) => commands::down::run(args).await,
-        Command::Status(args) => commands::status::run(&args),
+        Command::Status(args) => commands::status::run(args).await,
         Command::Logs(args) => commands::logs::run(args).await,
         Command::Demo(args) => commands::demo::run(args).await,
         Command::Budget(args) => commands::budget::run(args).await,
@@ -71,6 +75,8 @@ async fn main() -> ExitCode {
         Command::Key(args) => commands::key::run(args).await,
         Command::Integrations(args) => commands::integrations::run(args).await,
         Command::Secrets(args) => commands::secrets::run(args).await,
+        Command::Endpoints(args) => commands::endpoints::run(args).await,
+        Command::Events(args) => commands::events::run(args).await,
         Command::Hooks(args) => commands::hooks::run(args).await,
         Command::Settings(args) => commands::settings::run(args).await,
         Command::Templates(args) => commands::templates::run(args).await,

@@ -4,6 +4,12 @@ use super::{Client, Error};
 use api::{
     audit::{AuditVerdict, AuditView},
     campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest, SimulationView},
+    endpoints::{
+        AttemptSummary, DeadLetterFilter, DeadLetterView, EndpointCreate, EndpointPatch, EndpointRotate,
+        EndpointSecretShown, EndpointTest, EndpointTestView, EndpointView, EventAttemptDetail, EventDeliveryView,
+        EventResend, EventResent, RecoverRequest, RedriveAnswer,
+    },
+    events::{EventTypeBody, EventTypeView, EventsAccepted, EventsRequest},
     hooks::{
         HookCreate, HookEventDetail, HookEventView, HookPatch, HookSecretShown, HookView, RejectionView, ReplayAnswer,
         SecretRotate,
@@ -11,6 +17,7 @@ use api::{
     integrations::{
         HealthView, IntegrationCreate, IntegrationPatch, IntegrationView, SecretsView, TestAllView, TestView, UsageView,
     },
+    jobs::JobView,
     keys::{KeyCreate, KeyCreated, KeyPatch, KeyRegenerate, KeyView},
     preflight::{PreflightAnswer, PreflightRequest},
     settings::{SettingsPatch, SettingsView},
@@ -22,6 +29,7 @@ use domain::{
     bundle::DeliveryStatus,
     hook::EventPattern,
     ids::{CampaignId, DeliveryId, HookEventId, HookId, IntegrationId, KeyId, TemplateId, TenantId},
+    webhook::EventType,
 };
 use reqwest::Method;
 use serde_json::json;
@@ -50,6 +58,11 @@ impl Client {
     /// Lists the tenants; the operator alone may.
     pub async fn tenants(&self) -> Result<Vec<TenantView>, Error> {
         self.all("/tenants", &[]).await
+    }
+
+    /// What runs by the clock, and how it stands; the operator alone may see it.
+    pub async fn jobs(&self) -> Result<Vec<JobView>, Error> {
+        self.all("/jobs", &[]).await
     }
 
     /// Does the next piece of a tenant's erasure; the operator alone may. To be repeated until it is done.
@@ -388,5 +401,152 @@ impl Client {
     /// What an inbound webhook turned away.
     pub async fn hook_rejections(&self, id: &HookId) -> Result<Vec<RejectionView>, Error> {
         self.first(&format!("/hooks/{id}/rejections"), &[], 200).await
+    }
+}
+
+/// Outbound webhooks.
+impl Client {
+    /// Hands events over. With an idempotency key it is safe to repeat.
+    pub async fn post_events(
+        &self,
+        request: &EventsRequest,
+        idempotency_key: Option<&str>,
+    ) -> Result<EventsAccepted, Error> {
+        let mut call = self.request(Method::POST, "/events").json(request);
+        if let Some(key) = idempotency_key {
+            call = call.header("Idempotency-Key", key);
+        }
+        self.read(call).await
+    }
+
+    /// Lists the registered types of events.
+    pub async fn event_types(&self) -> Result<Vec<EventTypeView>, Error> {
+        self.all("/event-types", &[]).await
+    }
+
+    /// Registers a type of events, or changes it.
+    pub async fn register_event_type(&self, kind: &EventType, body: &EventTypeBody) -> Result<EventTypeView, Error> {
+        self.read(self.request(Method::PUT, &format!("/event-types/{kind}")).json(body)).await
+    }
+
+    /// Forgets a registered type of events.
+    pub async fn forget_event_type(&self, kind: &EventType) -> Result<(), Error> {
+        self.text(self.request(Method::DELETE, &format!("/event-types/{kind}"))).await.map(drop)
+    }
+
+    /// Lists the endpoints.
+    pub async fn endpoints(&self) -> Result<Vec<EndpointView>, Error> {
+        self.all("/endpoints", &[]).await
+    }
+
+    /// One endpoint.
+    pub async fn webhook_endpoint(&self, id: &IntegrationId) -> Result<EndpointView, Error> {
+        self.get(&format!("/endpoints/{id}")).await
+    }
+
+    /// Creates an endpoint, after a test unless `untested`. A secret that was made is in this answer and nowhere else.
+    pub async fn create_endpoint(
+        &self,
+        endpoint: &EndpointCreate,
+        untested: bool,
+    ) -> Result<EndpointSecretShown, Error> {
+        let query = if untested { "?test=false" } else { "" };
+        self.post(&format!("/endpoints{query}"), endpoint).await
+    }
+
+    /// Changes an endpoint, after a test where its URL or headers change, unless `untested`.
+    pub async fn change_endpoint(
+        &self,
+        id: &IntegrationId,
+        patch: &EndpointPatch,
+        untested: bool,
+    ) -> Result<EndpointView, Error> {
+        let query = if untested { "?test=false" } else { "" };
+        self.read(self.request(Method::PATCH, &format!("/endpoints/{id}{query}")).json(patch)).await
+    }
+
+    /// Posts a sample event.
+    pub async fn test_endpoint(&self, id: &IntegrationId, sample: &EndpointTest) -> Result<EndpointTestView, Error> {
+        self.post(&format!("/endpoints/{id}/test"), sample).await
+    }
+
+    /// Posts nothing to an endpoint for now.
+    pub async fn pause_endpoint(&self, id: &IntegrationId) -> Result<EndpointView, Error> {
+        self.post(&format!("/endpoints/{id}/pause"), &json!({})).await
+    }
+
+    /// Goes on with what was kept for an endpoint.
+    pub async fn resume_endpoint(&self, id: &IntegrationId) -> Result<EndpointView, Error> {
+        self.post(&format!("/endpoints/{id}/resume"), &json!({})).await
+    }
+
+    /// Gives an endpoint a new signing secret.
+    pub async fn rotate_endpoint(
+        &self,
+        id: &IntegrationId,
+        wanted: &EndpointRotate,
+    ) -> Result<EndpointSecretShown, Error> {
+        self.post(&format!("/endpoints/{id}/rotate-secret"), wanted).await
+    }
+
+    /// Deletes an endpoint.
+    pub async fn delete_endpoint(&self, id: &IntegrationId) -> Result<(), Error> {
+        self.text(self.request(Method::DELETE, &format!("/endpoints/{id}"))).await.map(drop)
+    }
+
+    /// What an endpoint did not get, newest first.
+    pub async fn dead_letters(
+        &self,
+        id: &IntegrationId,
+        which: &DeadLetterFilter,
+        limit: usize,
+    ) -> Result<Vec<DeadLetterView>, Error> {
+        let DeadLetterFilter { since, until, kind, code, cursor: _ } = which;
+        let kind = kind.as_ref().map(ToString::to_string);
+        let query: Vec<_> = [("since", since), ("until", until), ("type", &kind), ("code", code)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+            .collect();
+        self.first(&format!("/endpoints/{id}/dead-letters"), &query, limit).await
+    }
+
+    /// Queues dead letters again, as many as one call does.
+    pub async fn redrive(&self, id: &IntegrationId, which: &DeadLetterFilter) -> Result<RedriveAnswer, Error> {
+        self.post(&format!("/endpoints/{id}/dead-letters/redrive"), which).await
+    }
+
+    /// Queues again what an endpoint did not get since a time, as many as one call does.
+    pub async fn recover(&self, id: &IntegrationId, wanted: &RecoverRequest) -> Result<RedriveAnswer, Error> {
+        self.post(&format!("/endpoints/{id}/recover"), wanted).await
+    }
+
+    /// Attempts to post to an endpoint, newest first.
+    pub async fn attempts(
+        &self,
+        id: &IntegrationId,
+        query: &[(&str, &str)],
+        limit: usize,
+    ) -> Result<Vec<AttemptSummary>, Error> {
+        self.first(&format!("/endpoints/{id}/attempts"), query, limit).await
+    }
+
+    /// One attempt with the whole answer.
+    pub async fn attempt(&self, id: &IntegrationId, attempt: &str) -> Result<EventAttemptDetail, Error> {
+        self.get(&format!("/endpoints/{id}/attempts/{}", in_path(attempt))).await
+    }
+
+    /// One event on its way to an endpoint, with all attempts.
+    pub async fn event_delivery(&self, id: &IntegrationId, delivery: &DeliveryId) -> Result<EventDeliveryView, Error> {
+        self.get(&format!("/endpoints/{id}/deliveries/{delivery}")).await
+    }
+
+    /// Posts one event again.
+    pub async fn resend_event(
+        &self,
+        id: &IntegrationId,
+        delivery: &DeliveryId,
+        wanted: &EventResend,
+    ) -> Result<EventResent, Error> {
+        self.post(&format!("/endpoints/{id}/deliveries/{delivery}/resend"), wanted).await
     }
 }

@@ -111,14 +111,6 @@ fn hmac(text: &str) -> Result<HmacSettings, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
-/// A secret that was given, or stands on standard input.
-fn given(secret: Option<String>) -> Result<Option<String>, Box<dyn std::error::Error>> {
-    match secret.as_deref() {
-        Some("-") => Ok(Some(api::read_file("-")?.trim().to_owned())),
-        _ => Ok(secret),
-    }
-}
-
 pub(crate) async fn run(Args { verb, api }: Args) -> Outcome {
     api::ended(api.json, carry_out(verb, &api).await)
 }
@@ -128,7 +120,7 @@ async fn carry_out(verb: Verb, api: &Api) -> Outcome {
     match verb {
         Verb::List => api.show(&client.hooks().await?, |hooks| listed(hooks)),
         Verb::Create { name, scheme, secret, events, hmac, public_url } => {
-            let secret = given(secret)?;
+            let secret = api::given(secret)?;
             let enabled = true;
             let replay_window_s = REPLAY_WINDOW_S;
             let hook = HookCreate { name, scheme, hmac, public_url, secret, events, enabled, replay_window_s };
@@ -139,7 +131,7 @@ async fn carry_out(verb: Verb, api: &Api) -> Outcome {
         Verb::Enable { id } => switch(api, &id, true).await,
         Verb::Disable { id } => switch(api, &id, false).await,
         Verb::Rotate { id, secret, grace_hours } => {
-            let rotated = client.rotate_hook(&id, &SecretRotate { secret: given(secret)?, grace_hours }).await?;
+            let rotated = client.rotate_hook(&id, &SecretRotate { secret: api::given(secret)?, grace_hours }).await?;
             api.show(&rotated, |rotated| {
                 let until = rotated.hook.previous_secret_until.as_deref();
                 let before =

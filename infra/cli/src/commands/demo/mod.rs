@@ -11,6 +11,7 @@ mod expectations;
 mod preflight;
 mod report;
 mod takeover;
+mod webhooks;
 
 use super::Outcome;
 use domain::ids::CampaignId;
@@ -22,6 +23,7 @@ use trunkline::{
     client::Client,
     inbox::Inbox,
     mail_api::MailApiControl,
+    receivers::Receivers,
     slack::SlackControl,
     stack::{self, Progress, StackState, UpOptions},
 };
@@ -53,6 +55,7 @@ struct Demo {
     campaign: CampaignId,
     slack: SlackControl,
     mail_api: MailApiControl,
+    receivers: Receivers,
     inbox: Inbox,
     progress: Progress,
     quiet: bool,
@@ -93,11 +96,16 @@ async fn demonstrate(state: &StackState, quiet: bool) -> Fallible<Report> {
         .mail_api
         .as_ref()
         .ok_or("the doubles of the e-mail APIs are not built: run `cargo build --workspace --bins`")?;
+    let webhook = state
+        .webhook
+        .as_ref()
+        .ok_or("the receivers of webhooks are not built: run `cargo build --workspace --bins`")?;
     let mut demo = Demo {
         client: Client::new(&state.api_url, &state.key)?,
         campaign: CAMPAIGN.parse()?,
         slack: SlackControl::new(&slack.url)?,
         mail_api: MailApiControl::new(&mail_api.url)?,
+        receivers: Receivers::new(&webhook.url)?,
         inbox: Inbox::new(&state.inbox_dir),
         stack: state.clone(),
         progress: Progress::on_stderr(),
@@ -107,7 +115,8 @@ async fn demonstrate(state: &StackState, quiet: bool) -> Fallible<Report> {
     let configured = demo.configure().await?;
     demo.preflight(&configured).await?;
     let sent = demo.send().await?;
-    let bus = demo.take_over(&configured.email).await?;
+    demo.take_over(&configured.email).await?;
+    let bus = demo.post_events().await?;
     Ok(Report::new(demo, sent, &bus))
 }
 

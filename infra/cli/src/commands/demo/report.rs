@@ -1,4 +1,4 @@
-//! Part 5: what came out, what it cost, and how to go on.
+//! Part 6: what came out, what it cost, and how to go on.
 
 use super::{
     CAMPAIGN, Demo, STACK,
@@ -74,7 +74,7 @@ impl Report {
 
     /// Tells a person.
     pub(super) fn end(&self, stack: &StackState, kept: bool) {
-        println!("\n5. What came of it\n");
+        println!("\n6. What came of it\n");
         println!("{}", self.outcomes.table().trim_fmt());
         println!("\n{}", self.samples().trim_fmt());
         println!("\n{}", self.events().trim_fmt());
