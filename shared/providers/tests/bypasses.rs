@@ -13,7 +13,7 @@ use domain::{
     webhook::OutEvent,
 };
 use doubles::oidc::Signer;
-use guard::{Egress, Guard, Names, Timeouts};
+use guard::{Egress, Guard, Names, Timeouts, address::not_public};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
@@ -211,17 +211,50 @@ async fn keys(issuer: &str, guard: &Arc<Guard>) -> Result<(), Failure> {
     }
 }
 
-/// Refused for its address, or because it is not even what is looked for.
-fn refused(failures: &[Failure], what: &str) -> usize {
+/// Everything is judged once before anything is connected to: a guard that has a hole must fail here, not dial addresses
+/// that somebody may have.
+fn judged_without_connecting(corpus: &Corpus) {
+    let guard = guard("", &Arc::default());
+    let hosts = corpus.hosts.iter().map(|it| format!("https://{}/", it.host));
+    for url in hosts.chain(corpus.urls.iter().map(|it| it.url.clone())) {
+        assert!(guard.check_url(&url).is_err(), "{url:?}");
+    }
+    for host in corpus.hosts.iter().map(|it| &it.host).chain(corpus.urls.iter().map(|it| &it.url)) {
+        assert!(guard.check_server(host, 587).is_err(), "{host:?}");
+    }
+    for name in &corpus.names {
+        assert!(name.addresses.iter().any(|ip| not_public(*ip).is_some()), "{}: {}", name.why, name.host);
+    }
+}
+
+/// Refused for its address; at the doors that know their hosts, because it is none of them.
+fn refused(door: Door, failures: &[Failure], what: &str) -> usize {
+    let code = if matches!(door, Door::Slack | Door::Teams) { "settings_invalid" } else { "address_not_allowed" };
     for failure in failures {
-        assert!(matches!(failure.code, "address_not_allowed" | "settings_invalid"), "{what}: {failure:?}");
+        assert_eq!(failure.code, code, "{what}: {failure:?}");
     }
     failures.len()
+}
+
+/// Nothing but the address is wrong with what the other tests hand over.
+#[test]
+fn every_door_takes_a_public_name() {
+    let guard = guard("", &Arc::default());
+    for (door, host) in [
+        (Door::Endpoint, "good.example"),
+        (Door::Slack, "hooks.slack.com"),
+        (Door::Teams, "prod-1.westeurope.logic.azure.com"),
+        (Door::Issuer, "id.good.example"),
+        (Door::Smtp, "smtp.good.example"),
+    ] {
+        assert!(door.takes(&door.url(host), &guard), "{door:?}");
+    }
 }
 
 #[tokio::test]
 async fn no_door_takes_or_connects_to_a_bypass() {
     let (corpus, names) = (corpus(), Arc::<Fake>::default());
+    judged_without_connecting(&corpus);
     let guard = guard("", &names);
     let (mut saved, mut connected) = (0, 0);
     for Host { why, host } in &corpus.hosts {
@@ -230,7 +263,7 @@ async fn no_door_takes_or_connects_to_a_bypass() {
             let what = format!("{why}: {door:?}: {address:?}");
             assert!(!door.takes(&address, &guard), "{what}");
             saved += 1;
-            connected += refused(&door.connects(&address, &guard).await, &what);
+            connected += refused(door, &door.connects(&address, &guard).await, &what);
         }
     }
     assert_eq!((saved, connected), (5 * corpus.hosts.len(), WAYS * corpus.hosts.len()));
@@ -240,7 +273,7 @@ async fn no_door_takes_or_connects_to_a_bypass() {
             let what = format!("{why}: {door:?}: {url:?}");
             assert!(!door.takes(url, &guard), "{what}");
             saved += 1;
-            connected += refused(&door.connects(url, &guard).await, &what);
+            connected += refused(door, &door.connects(url, &guard).await, &what);
         }
     }
     assert_eq!((saved, connected), (5 * corpus.urls.len(), WAYS * corpus.urls.len()));
@@ -251,12 +284,13 @@ async fn no_door_takes_or_connects_to_a_bypass() {
 async fn no_door_connects_to_a_name_that_leads_inside() {
     let corpus = corpus();
     let mut connected = 0;
-    for Name { why, host, addresses } in corpus.names.iter() {
+    judged_without_connecting(&corpus);
+    for Name { why, host, addresses } in &corpus.names {
         let names = Arc::new(Fake { addresses: addresses.clone(), ..Fake::default() });
         let guard = guard("", &names);
         for door in URL_DOORS.into_iter().chain([Door::Smtp]) {
             let address = door.url(host);
-            connected += refused(&door.connects(&address, &guard).await, &format!("{why}: {door:?}: {address}"));
+            connected += refused(door, &door.connects(&address, &guard).await, &format!("{why}: {door:?}: {address}"));
         }
         // Only a name that was spelled as one is looked up: by the endpoint twice, the issuer twice, the mail server once.
         let asked = names.asked.load(Ordering::Relaxed);
@@ -309,6 +343,7 @@ async fn no_door_follows_a_redirect() {
 #[tokio::test]
 async fn what_an_issuer_says_of_itself_is_no_door_either() {
     let (corpus, names) = (corpus(), Arc::<Fake>::default());
+    judged_without_connecting(&corpus);
     let hosts = corpus.hosts.iter().map(|it| Door::Issuer.url(&it.host));
     let mut refusals = 0;
     for url in hosts.chain(corpus.urls.iter().map(|it| it.url.clone())) {
