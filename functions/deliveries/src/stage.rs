@@ -35,6 +35,7 @@ const RULES: FinishRules = FinishRules {
     on_unknown: OnUnknown::Hold,
     class: ProviderClass::Blind,
     jitter: 0.0,
+    one_by_one: false,
 };
 
 pub(crate) struct Stage {

@@ -451,6 +451,9 @@ pub struct FinishRules {
     pub class: ProviderClass,
     /// In -1..=1, drawn by the caller.
     pub jitter: f64,
+    /// Whether members are tried strictly one after another, up to the first that fails. Then only the first has been
+    /// tried in generations before, and the attempts are its own.
+    pub one_by_one: bool,
 }
 
 impl Bundle {
@@ -533,7 +536,9 @@ impl Bundle {
             let rules = FinishRules { retry_policy: RetryPolicy::Manual, ..rules };
             (rules, outcomes.into_iter().map(Outcome::or_given_up).collect())
         };
-        let onward = || Onward { attempts: self.attempts, due: now, members: Vec::new() };
+        // One by one, those who only waited behind the first were never tried.
+        let attempts = if rules.one_by_one { 0 } else { self.attempts };
+        let onward = || Onward { attempts, due: now, members: Vec::new() };
         let mut onward = [onward(), onward()];
         let results = self
             .members
@@ -583,7 +588,8 @@ impl Bundle {
             FailureKind::Unknown if ask => Some(LOOK_UP_AFTER_MS),
             FailureKind::Unknown | FailureKind::Unauthorized => None,
         };
-        let attempts = self.attempts + 1;
+        let first_try = rules.one_by_one && self.members.first() != Some(&member);
+        let attempts = if first_try { 1 } else { self.attempts + 1 };
         match rules.retry_policy.pause_ms(attempts, rules.jitter, retry_after_ms) {
             None if hold => MemberResult::Unknown(cause),
             None => MemberResult::Dead(cause),
@@ -727,6 +733,7 @@ mod tests {
         on_unknown: OnUnknown::Retry,
         class: ProviderClass::Blind,
         jitter: 0.0,
+        one_by_one: false,
     };
 
     fn bundle(members: u16) -> Bundle {
@@ -877,6 +884,21 @@ mod tests {
         assert_eq!(next.id.delivery(1), first.id.delivery(1), "the delivery keeps its id");
         assert_eq!(first.statuses().collect::<Vec<_>>(), [DeliveryStatus::Sent, DeliveryStatus::Failed]);
         assert_eq!(next.statuses().collect::<Vec<_>>(), [DeliveryStatus::Retrying]);
+    }
+
+    #[test]
+    fn one_by_one_each_member_has_its_own_attempts() {
+        let rules = FinishRules { one_by_one: true, retry_policy: RetryPolicy::Immediate, ..RULES };
+        let wait = || Outcome::Deferred { until: NOON };
+        let sent = || Outcome::Sent { provider_id: None };
+        let mut first = bundle(3);
+        let mut second = only(first.finish(vec![failed(TRANSIENT), wait(), wait()], rules, NOON));
+        assert_eq!((second.members.as_slice(), second.attempts), ([0, 1, 2].as_slice(), 1));
+        let mut third = only(second.finish(vec![sent(), failed(TRANSIENT), wait()], rules, NOON));
+        assert_eq!((third.members.as_slice(), third.attempts, third.due), ([1, 2].as_slice(), 1, NOON.plus_ms(5_000)));
+        third.attempts = 2;
+        let last = only(third.finish(vec![failed(TRANSIENT), wait()], rules, NOON));
+        assert_eq!((third.status_of(0), last.members.as_slice(), last.attempts), (Some(DeliveryStatus::Dead), [2].as_slice(), 0));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::{
     key::KeyNotice,
     simulation::Simulation,
     time::Timestamp,
+    webhook::{StopCause, failing::Failing},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -33,21 +34,30 @@ pub struct Event {
 
 /// `delivery.enqueued` for a new first-generation bundle; `delivery.sent` and `delivery.failed` for one that was just
 /// finished, each with the deliveries it concerns. A failure that will be retried is no event yet.
+///
+/// Of events on their way to an endpoint only `delivery.failed` is told: the bus bills by the event, so the other two
+/// would cost more than the delivery itself.
 #[must_use]
 pub fn of_bundle(tenant: &TenantId, old: Option<&Bundle>, new: &Bundle) -> Vec<Event> {
+    let to_endpoint = new.channel == Channel::Webhook;
     let event = |name: &'static str, deliveries: Vec<Value>| Event {
         name,
         id: format!("{}:{}:{name}:{}", new.campaign, new.id, new.resends),
         tenant_id: tenant.clone(),
-        detail: json!({
-            "campaign_id": new.campaign,
-            "channel": new.channel,
-            "integration_id": new.integration,
-            "sandbox": new.sandbox,
-            "deliveries": deliveries,
-        }),
+        detail: if to_endpoint {
+            json!({"endpoint_id": new.integration, "channel": new.channel, "deliveries": deliveries})
+        } else {
+            json!({
+                "campaign_id": new.campaign,
+                "channel": new.channel,
+                "integration_id": new.integration,
+                "sandbox": new.sandbox,
+                "deliveries": deliveries,
+            })
+        },
     };
     match old {
+        None if to_endpoint => Vec::new(),
         None if new.id.generation == 0 => {
             let ids = new.members.iter().map(|member| json!({"id": new.id.delivery(*member)})).collect();
             vec![event("delivery.enqueued", ids)]
@@ -74,7 +84,7 @@ pub fn of_bundle(tenant: &TenantId, old: Option<&Bundle>, new: &Bundle) -> Vec<E
                 })
                 .collect();
             let mut events = Vec::new();
-            if !sent.is_empty() {
+            if !sent.is_empty() && !to_endpoint {
                 events.push(event("delivery.sent", sent));
             }
             if !failed.is_empty() {
@@ -178,7 +188,8 @@ const fn feedback_name(kind: FeedbackKind) -> &'static str {
 }
 
 /// `integration.config_updated` when settings changed (a new revision); `integration.health_changed` when a test came
-/// out differently from the one before.
+/// out differently from the one before; of an endpoint, `endpoint.failing` for each alert and `endpoint.disabled` when it was
+/// disabled because it is gone or does nothing but fail.
 #[must_use]
 pub fn of_integration(tenant: &TenantId, old: Option<&Integration>, new: &Integration) -> Vec<Event> {
     let mut events = Vec::new();
@@ -219,6 +230,19 @@ pub fn of_integration(tenant: &TenantId, old: Option<&Integration>, new: &Integr
             }
             events.push(event("integration.health_changed", format!("{}:health:{}", new.id, test.at.0), extra));
         }
+        if let Some(percent) = Failing::alert_in(test)
+            && old.and_then(|old| old.last_test.as_ref()) != Some(test)
+        {
+            let extra = json!({"endpoint_id": new.id, "percent": percent, "detail": test.detail});
+            events.push(event("endpoint.failing", format!("{}:failing:{}", new.id, test.at.0), extra));
+        }
+    }
+    if let Some(stop) = new.stopped.filter(|stop| stop.cause != StopCause::Paused)
+        && old.is_none_or(|old| old.enabled)
+        && !new.enabled
+    {
+        let extra = json!({"endpoint_id": new.id, "cause": stop.cause, "at": stop.at.to_rfc3339()});
+        events.push(event("endpoint.disabled", format!("{}:disabled:{}", new.id, new.rev), extra));
     }
     events
 }
@@ -452,5 +476,92 @@ mod hook_tests {
             assert!(detail.get("body").is_none() && detail.get("body_text").is_none());
         }
         assert_eq!(told(None, 0, Some(b"a=1&b=2"))[0].detail["body_text"], "a=1&b=2");
+    }
+}
+
+#[cfg(test)]
+mod endpoint_tests {
+    use super::*;
+    use crate::{
+        bundle::Cause,
+        channel::{OnUnknown, Provider},
+        health::TestReport,
+        ids::{CampaignId, RequestId},
+        integration::Config,
+        principal::Principal,
+        rate::Limits,
+        retry::RetryPolicy,
+        webhook::Stop,
+    };
+
+    const NOON: Timestamp = Timestamp(1_763_640_000_000);
+
+    fn endpoint() -> Integration {
+        Integration {
+            id: "int_01JD0000000000000000000000".parse().unwrap(),
+            provider: Provider::Webhook,
+            name: "Orders".into(),
+            config: Config::new(),
+            masks: BTreeMap::new(),
+            secret_version: 1,
+            enabled: true,
+            priority: 100,
+            limits: Limits::default(),
+            retry_policy: RetryPolicy::Standard,
+            on_unknown: OnUnknown::Retry,
+            probe_interval_minutes: 60,
+            last_test: Some(TestReport::passed("", 5, NOON)),
+            created_at: NOON,
+            updated_at: NOON,
+            updated_by: Principal::System,
+            rev: 3,
+            deleted_at: None,
+            stopped: None,
+        }
+    }
+
+    fn told(old: &Integration, new: &Integration) -> Vec<(&'static str, Value)> {
+        let events = of_integration(&"acme".parse().unwrap(), Some(old), new);
+        events.into_iter().map(|event| (event.name, event.detail)).collect()
+    }
+
+    #[test]
+    fn of_deliveries_to_an_endpoint_only_failures_are_told() {
+        let endpoint = endpoint();
+        let id = BundleId { request: RequestId::generate(), number: Some(0), generation: 0 };
+        let old = Bundle::first(id, &CampaignId::of_endpoint(&endpoint.id), Channel::Webhook, &endpoint.id, 2, NOON);
+        let tenant = "acme".parse().unwrap();
+        assert_eq!(of_bundle(&tenant, None, &old), []);
+        let cause = Cause { code: "endpoint_error".into(), detail: "HTTP 500".into() };
+        let results = vec![MemberResult::Sent { provider_id: None }, MemberResult::Dead(cause)];
+        let new = Bundle { state: BundleState::Done, results, ..old.clone() };
+        let events = of_bundle(&tenant, Some(&old), &new);
+        assert_eq!((events.len(), events[0].name), (1, "delivery.failed"));
+        let delivery =
+            json!({"id": new.id.delivery(1), "status": "dead", "code": "endpoint_error", "detail": "HTTP 500"});
+        let detail = json!({"endpoint_id": endpoint.id, "channel": "webhook", "deliveries": [delivery]});
+        assert_eq!(events[0].detail, detail);
+    }
+
+    #[test]
+    fn an_alert_and_a_disabling_by_rule_are_told_once() {
+        let before = endpoint();
+        let alert = Failing { since: NOON, told: 70 }.report(false, "HTTP 500", NOON.plus_ms(9));
+        let after = Integration { last_test: Some(alert), ..before.clone() };
+        let events = told(&before, &after);
+        assert_eq!([events[0].0, events[1].0], ["integration.health_changed", "endpoint.failing"]);
+        assert_eq!((&events[1].1["percent"], &events[1].1["endpoint_id"]), (&json!(70), &json!(before.id)));
+        let renamed = Integration { rev: 4, name: "Other".into(), ..after.clone() };
+        assert_eq!(told(&after, &renamed).len(), 1, "the alert is an old one");
+        for (cause, names) in [
+            (StopCause::Gone, vec!["integration.config_updated", "endpoint.disabled"]),
+            (StopCause::Failing, vec!["integration.config_updated", "endpoint.disabled"]),
+            (StopCause::Paused, vec!["integration.config_updated"]),
+        ] {
+            let stopped = Some(Stop { cause, at: NOON });
+            let stopped = Integration { enabled: false, stopped, rev: 4, ..before.clone() };
+            assert_eq!(told(&before, &stopped).iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
+            assert_eq!(told(&stopped, &Integration { rev: 5, ..stopped.clone() }).len(), 1);
+        }
     }
 }

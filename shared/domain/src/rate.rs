@@ -7,6 +7,7 @@
 use crate::{
     breaker::{Breaker, Passage, TRIAL_MS},
     time::{DAY_MS, HOUR_MS, SECOND_MS, Timestamp},
+    webhook::failing::Failing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,9 @@ pub struct RateState {
     /// Whether it may be given messages at all.
     #[serde(default, skip_serializing_if = "Breaker::is_closed")]
     pub breaker: Breaker,
+    /// Since when an endpoint does nothing but fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing: Option<Failing>,
 }
 
 /// How much of a window's limit is used.
@@ -185,6 +189,12 @@ impl RateState {
     #[must_use]
     pub fn with_breaker(&self, breaker: Breaker) -> Self {
         Self { rev: self.rev + 1, breaker, ..self.clone() }
+    }
+
+    /// The record with this streak of failures.
+    #[must_use]
+    pub fn with_failing(&self, failing: Option<Failing>) -> Self {
+        Self { rev: self.rev + 1, failing, ..self.clone() }
     }
 
     /// The record with its counters rolled over to the hour and day of `now`.

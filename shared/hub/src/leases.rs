@@ -160,6 +160,19 @@ impl<S: Rates> Leases<S> {
         self.turn_breaker(scope, id, now, |breaker| breaker.untried(now)).await
     }
 
+    /// Changes what is remembered of an endpoint's failures; what was written, if anything had to be.
+    pub async fn note_failing(
+        &self,
+        scope: &TenantScope,
+        id: &IntegrationId,
+        now: Timestamp,
+        change: impl Fn(&RateState) -> Option<RateState> + Send,
+    ) -> Result<Option<RateState>, StoreError> {
+        let written = self.rewrite(scope, id, now, change).await?;
+        let key = (scope.tenant().clone(), id.clone());
+        Ok(if written { self.known.get(&key, now) } else { None })
+    }
+
     async fn turn_breaker(
         &self,
         scope: &TenantScope,

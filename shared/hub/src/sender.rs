@@ -9,20 +9,22 @@
 //! Nothing is acknowledged before it is durable: as long as [`Sender::deliver`] has not returned [`sqs::Outcome::Done`], the
 //! queue keeps the message, and a claim that is never finished runs out after its lease.
 
+mod events;
+mod messages;
 mod route;
+mod run;
 mod simulate;
 
-use self::route::{Route, Slots};
-use crate::{
-    content::{Prepared, Templates},
-    expiring::Expiring,
-    leases::Leases,
-    suppressed::{Suppressed, SuppressionLists},
+use self::{
+    messages::Messages,
+    route::{Route, Slots},
+    run::Run,
 };
+use crate::{content::Templates, expiring::Expiring, leases::Leases, suppressed::SuppressionLists};
 use domain::{
-    bundle::{Bundle, ClaimRefusal, Envelope, FinishRules, Outcome, Payload},
+    bundle::{Bundle, ClaimRefusal, Envelope, FinishRules, Outcome},
     campaign::CampaignState,
-    channel::{OnUnknown, ProviderClass},
+    channel::{Channel, OnUnknown, ProviderClass},
     failure::{Failure, FailureKind},
     ids::{CampaignId, IntegrationId, RequestId, TenantId},
     integration::Integration,
@@ -30,22 +32,15 @@ use domain::{
     retry::jittered_ms,
     tenant::TenantScope,
     time::{Clock, SECOND_MS, Timestamp},
+    webhook::{Answer, EndpointSettings},
 };
-use futures::StreamExt;
-use providers::{Found, Launch, Launched, Outgoing, Post, Reply, Tags};
+use providers::{Found, Launch, Launched, Outgoing, Post, Reply};
 use runtime::{
     lazy::Lazy,
     queue::{BundleMessage, DELAY_MAX_S, Queues},
     sqs,
 };
-use std::{
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 use store::{ClaimError, Claimed, HeldFor, Store, StoreError};
 
 /// How long a sender trusts what it read of an integration or a campaign, in milliseconds. So this is how long after a
@@ -55,6 +50,15 @@ pub const TRUST_MS: i64 = 2 * SECOND_MS;
 /// A member that is not sent this long before the function's end is left for another run, in milliseconds: the longest
 /// a provider may take, and time to write the results.
 pub const RESERVE_MS: i64 = 15 * SECOND_MS;
+
+/// The same where the longest that a provider may take is an endpoint's 30 s: of a minute, 24 s are left to begin in.
+const POST_RESERVE_MS: i64 = 36 * SECOND_MS;
+
+/// What a channel's sender keeps in reserve, in milliseconds.
+#[must_use]
+pub const fn reserve_ms(channel: Channel) -> i64 {
+    if matches!(channel, Channel::Webhook) { POST_RESERVE_MS } else { RESERVE_MS }
+}
 
 /// How long a message rests when the store is away, in seconds.
 const STORE_PAUSE_S: u32 = 5;
@@ -142,6 +146,27 @@ pub struct Sender<S, Q, L> {
     envelopes: Expiring<(TenantId, CampaignId, RequestId), Envelope>,
 }
 
+/// What came of a bundle's members, in order.
+#[derive(Debug, Default)]
+struct Came {
+    outcomes: Vec<Outcome>,
+    /// What an endpoint answered; empty on every other channel.
+    answers: Vec<Answer>,
+}
+
+impl Came {
+    /// The same for all of them.
+    fn alike(bundle: &Bundle, outcome: &Outcome) -> Self {
+        vec![outcome.clone(); bundle.members.len()].into()
+    }
+}
+
+impl From<Vec<Outcome>> for Came {
+    fn from(outcomes: Vec<Outcome>) -> Self {
+        Self { outcomes, answers: Vec::new() }
+    }
+}
+
 /// May the bundle go, and if not, what then?
 enum Verdict {
     Go(Arc<Integration>),
@@ -213,6 +238,11 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             let outcomes = bundle.members.iter().map(|_| Outcome::Failed(failure.clone())).collect();
             return self.finish(scope, claimed.bundle, &own, outcomes).await;
         }
+        match self.waits_for_predecessor(scope, bundle, &own, deadline).await {
+            Ok(None) => {}
+            Ok(Some(until)) => return self.put_back(scope, bundle, until).await,
+            Err(error) => return self.step_back(scope, bundle, error).await,
+        }
         let (integration, slots) = match self.route(scope, bundle, own).await {
             Ok(Route::Through(integration, slots)) => (integration, slots),
             Ok(Route::Wait(until)) => return self.put_back(scope, bundle, until).await,
@@ -227,22 +257,31 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         if slots.trial {
             self.end_trial(scope, &integration).await;
         }
-        let outcomes = match sent {
-            Ok(Some(outcomes)) => outcomes,
+        let came = match sent {
+            Ok(Some(came)) => came,
             Ok(None) => return self.put_back(scope, &claimed.bundle, self.after_a_pause()).await,
             // What is handed over whole may be at its provider by now: until the lease ends, it shows there.
             Err(error) if claimed.bundle.channel.hands_over_whole() => return Err(error),
             Err(error) => return self.step_back(scope, &claimed.bundle, error).await,
         };
-        match put_off(&outcomes) {
+        match put_off(&came.outcomes) {
             Some(until) => self.put_back(scope, &claimed.bundle, until).await,
-            None => self.finish(scope, claimed.bundle, &integration, outcomes).await,
+            None if claimed.bundle.channel == Channel::Webhook => {
+                self.finish_posts(scope, claimed.bundle, &integration, slots, came).await
+            }
+            None => self.finish(scope, claimed.bundle, &integration, came.outcomes).await,
         }
     }
 
     async fn verdict(&self, scope: &TenantScope, bundle: &Bundle) -> Result<Verdict, StoreError> {
         let (campaign, integration) = futures::future::try_join(
-            self.campaign_state(scope, &bundle.campaign, false),
+            async {
+                // Events have no campaign.
+                if bundle.channel == Channel::Webhook {
+                    return Ok(CampaignState::Active);
+                }
+                self.campaign_state(scope, &bundle.campaign, false).await
+            },
             self.integration(scope, &bundle.integration, false),
         )
         .await?;
@@ -357,6 +396,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             on_unknown: integration.on_unknown,
             class: integration.provider.class(),
             jitter: (self.jitter)(),
+            one_by_one: bundle.channel == Channel::Webhook && EndpointSettings::is_ordered(&integration.config),
         };
         let now = self.clock.now();
         let next = bundle.finish(outcomes, rules, now);
@@ -380,10 +420,9 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         integration: &Arc<Integration>,
         slots: Slots,
         deadline: Timestamp,
-    ) -> Result<Option<Vec<Outcome>>, StoreError> {
+    ) -> Result<Option<Came>, StoreError> {
         let bundle = &claimed.bundle;
-        let all =
-            |failure: Failure| Ok(Some(bundle.members.iter().map(|_| Outcome::Failed(failure.clone())).collect()));
+        let all = |failure: Failure| Ok(Some(Came::alike(bundle, &Outcome::Failed(failure))));
         let poison = |what: &str| Failure::new(FailureKind::Permanent, "poison", what);
         let (envelope, payload) = if let Some((envelope, payload)) = &claimed.inline {
             (envelope.clone(), Some(payload.clone()))
@@ -400,8 +439,15 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         if let Content::Simulation(order) = &envelope.content {
             return self.simulate(scope, claimed, integration, &payload, order, (slots, deadline)).await;
         }
-        let Some(source) = self.templates.source(scope, envelope.content, self.clock.now()).await? else {
-            return all(Failure::new(FailureKind::Permanent, "template_failed", "the template does not exist"));
+        let source = match envelope.content {
+            Content::Events => None,
+            content => {
+                let source = self.templates.source(scope, content, self.clock.now()).await?;
+                if source.is_none() {
+                    return all(Failure::new(FailureKind::Permanent, "template_failed", "the template does not exist"));
+                }
+                source
+            }
         };
         let line = match self.lines.open(scope, integration).await {
             Ok(line) => line,
@@ -419,20 +465,12 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
                 return all(failure);
             }
         };
+        let run = Run::new(self, scope, claimed, integration, (slots, deadline), line);
+        let Some(source) = source else { return Ok(Some(run.post(&payload.events).await)) };
         let suppressed = self.suppressions.among(scope, bundle.channel, &payload.recipients, self.clock.now()).await?;
         let prepared = source.prepare(bundle.channel, &payload.recipients);
-        let run = Run {
-            sender: self,
-            scope,
-            claimed,
-            integration,
-            payload: &payload,
-            prepared: &prepared,
-            suppressed: &suppressed,
-            slots,
-            deadline,
-        };
-        Ok(Some(run.send(line).await))
+        let messages = Messages { run, payload: &payload, prepared: &prepared, suppressed: &suppressed };
+        Ok(Some(messages.send().await.into()))
     }
 
     async fn envelope(&self, scope: &TenantScope, bundle: &Bundle) -> Result<Option<Envelope>, StoreError> {
@@ -441,180 +479,6 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         let load =
             async { Ok(self.store.request(scope, &bundle.campaign, request).await?.map(|request| request.envelope)) };
         self.envelopes.get_or_load(key, self.clock.now(), load).await
-    }
-}
-
-/// One bundle on its way through its provider.
-struct Run<'r, S, Q, L> {
-    sender: &'r Sender<S, Q, L>,
-    scope: &'r TenantScope,
-    claimed: &'r Claimed,
-    integration: &'r Arc<Integration>,
-    payload: &'r Payload,
-    prepared: &'r Prepared<'r>,
-    suppressed: &'r Suppressed,
-    slots: Slots,
-    /// When the function is killed.
-    deadline: Timestamp,
-}
-
-impl<S: Store, Q: Queues, L: Lines> Run<'_, S, Q, L> {
-    async fn send(&self, line: Arc<L::Line>) -> Vec<Outcome> {
-        // Set by the first 429: nobody sends before it.
-        let silence = AtomicI64::new(0);
-        // Set by the first refused login: one fresh look at the secret for the whole bundle.
-        let refreshed = AtomicBool::new(false);
-        let concurrency = line.concurrency().max(1);
-        let line = tokio::sync::RwLock::new(line);
-        // Owned members: a borrowed closure argument would keep the future from being `Send`.
-        futures::stream::iter(self.claimed.bundle.members.clone().into_iter().enumerate())
-            .map(|(index, member)| self.send_one(index, member, &line, &silence, &refreshed))
-            .buffered(concurrency)
-            .collect()
-            .await
-    }
-
-    async fn send_one(
-        &self,
-        index: usize,
-        member: u16,
-        line: &tokio::sync::RwLock<Arc<L::Line>>,
-        silence: &AtomicI64,
-        refreshed: &AtomicBool,
-    ) -> Outcome {
-        if index >= self.slots.count {
-            return Outcome::Deferred { until: self.slots.rest_at };
-        }
-        let Some(recipient) = self.payload.recipients.get(usize::from(member)) else {
-            return Outcome::Failed(Failure::new(FailureKind::Permanent, "poison", "the recipient is missing"));
-        };
-        if self.suppressed.has(&recipient.address) {
-            return Outcome::Failed(Failure::new(FailureKind::Permanent, "recipient_suppressed", ""));
-        }
-        self.await_slot(index).await;
-        let now = self.sender.clock.now();
-        let quiet_until = Timestamp(silence.load(Ordering::Relaxed));
-        if quiet_until > now {
-            return Outcome::Deferred { until: quiet_until };
-        }
-        if let Some(until) = self.shut_until(now) {
-            return Outcome::Deferred { until };
-        }
-        if self.too_late(now) {
-            return Outcome::Deferred { until: now };
-        }
-        let message = match self.prepared.render(recipient) {
-            Ok(message) => message,
-            Err(error) => {
-                return Outcome::Failed(Failure::new(FailureKind::Permanent, "template_failed", &error.to_string()));
-            }
-        };
-        let outgoing = Outgoing {
-            tags: Tags {
-                tenant: self.scope.tenant(),
-                integration: &self.integration.id,
-                campaign: &self.claimed.bundle.campaign,
-                delivery: &self.claimed.bundle.id.delivery(member),
-            },
-            address: &recipient.address,
-            locale: recipient.locale,
-            message: &message,
-        };
-        let held = Arc::clone(&*line.read().await);
-        if let Some(known) = self.look_up(&held, &outgoing).await {
-            return known;
-        }
-        match held.send(&outgoing).await {
-            Err(Failure { kind: FailureKind::Unauthorized, .. }) if self.refresh(line, refreshed).await => {
-                let fresh = Arc::clone(&*line.read().await);
-                self.outcome(fresh.send(&outgoing).await, silence).await
-            }
-            result => self.outcome(result, silence).await,
-        }
-    }
-
-    fn too_late(&self, now: Timestamp) -> bool {
-        self.deadline.since_ms(now) < RESERVE_MS
-    }
-
-    /// Since this bundle got its slots, the breaker may have opened. Those who may go through another integration ask
-    /// again at once.
-    fn shut_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let until = self.sender.leases.shut_until(self.scope, &self.integration.id, now)?;
-        let bundle = &self.claimed.bundle;
-        let until = if bundle.may_move(bundle.channel.addresses_are_universal()) { now } else { until };
-        (!self.slots.trial).then_some(until)
-    }
-
-    /// Asks the provider for a message that it may have taken already, if it can be asked. `None` if it is to be sent.
-    async fn look_up(&self, line: &L::Line, outgoing: &Outgoing<'_>) -> Option<Outcome> {
-        let Claimed { bundle, interrupted, .. } = self.claimed;
-        if !bundle.uncertain || self.integration.provider.class() != ProviderClass::Queryable {
-            return None;
-        }
-        match line.find(outgoing).await {
-            Found::Taken { provider_id } => return Some(Outcome::Sent { provider_id }),
-            // As with one that cannot be asked at all. What a person resent, after they were asked, goes.
-            Found::CannotTell if self.integration.on_unknown == OnUnknown::Hold => {
-                let code = if *interrupted { "interrupted" } else { "timeout" };
-                if *interrupted || bundle.attempts > 0 {
-                    let words = "the provider was asked and could not tell";
-                    return Some(Outcome::Failed(Failure::new(FailureKind::Unknown, code, words)));
-                }
-            }
-            Found::NotTaken | Found::CannotTell => {}
-        }
-        let now = self.sender.clock.now();
-        self.too_late(now).then_some(Outcome::Deferred { until: now })
-    }
-
-    /// Waits for the slot that was leased for this member.
-    async fn await_slot(&self, index: usize) {
-        let offset_ms = self.slots.spacing_us * i64::try_from(index).unwrap_or(0) / 1_000;
-        let wait_ms = self.slots.start.plus_ms(offset_ms).since_ms(self.sender.clock.now());
-        if let Ok(wait_ms @ 1..) = u64::try_from(wait_ms) {
-            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-        }
-    }
-
-    /// After a refused login: were the secrets rotated meanwhile? Opens a new line with what is stored now, once for the
-    /// bundle. False when that was done before and did not help.
-    async fn refresh(&self, line: &tokio::sync::RwLock<Arc<L::Line>>, refreshed: &AtomicBool) -> bool {
-        // Whoever comes second waits for the first one's new line.
-        let mut line = line.write().await;
-        if refreshed.swap(true, Ordering::Relaxed) {
-            return true;
-        }
-        self.sender.lines.forget(self.scope, self.integration);
-        let fresh = self.sender.integration(self.scope, &self.integration.id, true).await;
-        let Ok(Some(integration)) = fresh else { return false };
-        match self.sender.lines.open(self.scope, &integration).await {
-            Ok(opened) => {
-                *line = opened;
-                true
-            }
-            Err(_) => false,
-        }
-    }
-
-    async fn outcome(&self, result: Result<Option<String>, Failure>, silence: &AtomicI64) -> Outcome {
-        self.sender.judge(self.scope, self.integration, self.slots.trial, result.as_ref().map(|_| ()), 1).await;
-        let failure = match result {
-            Ok(provider_id) => return Outcome::Sent { provider_id },
-            Err(failure) => failure,
-        };
-        if let FailureKind::Throttled { after_ms } = failure.kind {
-            let now = self.sender.clock.now();
-            let after_ms = after_ms.unwrap_or(SECOND_MS).min(domain::retry::RETRY_AFTER_CAP_MS);
-            let until = now.plus_ms(after_ms);
-            if silence.fetch_max(until.0, Ordering::Relaxed) < now.0 {
-                let paused = self.sender.leases.pause(self.scope, &self.integration.id, until, now).await;
-                if let Err(error) = paused {
-                    tracing::warn!(integration = %self.integration.id, %error, "the pause is known to this sender only");
-                }
-            }
-        }
-        Outcome::Failed(failure)
     }
 }
 

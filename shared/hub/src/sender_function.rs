@@ -3,7 +3,7 @@
 
 use crate::{
     connections::Connections,
-    sender::{RESERVE_MS, Sender},
+    sender::{Sender, reserve_ms},
 };
 use domain::{channel::Channel, time::Clock};
 use guard::{Egress, Guard};
@@ -37,6 +37,6 @@ pub async fn run<L: Carry>(service: &str, channel: Channel) -> Result<(), runtim
     let endpoints = Endpoints::from_vars(env::optional);
     let lines = Connections::<_, _, L>::new(store.clone(), vault, guard, endpoints, Arc::clone(&clock));
     let sender = Sender::new(store, queues.clone(), lines, clock, entropy::jitter);
-    let pace = Pace { concurrency: CONCURRENCY, begin_within_ms: RESERVE_MS };
+    let pace = Pace { concurrency: CONCURRENCY, begin_within_ms: reserve_ms(channel) };
     sqs::run(function, queue, queues, SystemClock, pace, sender).await
 }

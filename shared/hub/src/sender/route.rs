@@ -12,6 +12,7 @@ use domain::{
     rate::Lease,
     tenant::TenantScope,
     time::{MINUTE_MS, Timestamp},
+    webhook::failing::Failing,
 };
 use runtime::queue::Queues;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub(super) struct Slots {
     pub(super) rest_at: Timestamp,
     /// Whether the one that goes tries an integration whose breaker is half open.
     pub(super) trial: bool,
+    /// Since when the endpoint does nothing but fail, as far as is known.
+    pub(super) failing: Option<Failing>,
 }
 
 /// The way of a bundle.
@@ -145,6 +148,14 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
 }
 
 fn through(integration: Arc<Integration>, lease: &Lease) -> Option<Route> {
-    let Lease::Granted { count, start, spacing_us, rest_at, trial, .. } = *lease else { return None };
-    Some(Route::Through(integration, Slots { count: count as usize, start, spacing_us, rest_at, trial }))
+    let Lease::Granted { count, start, spacing_us, rest_at, trial, next } = lease else { return None };
+    let slots = Slots {
+        count: *count as usize,
+        start: *start,
+        spacing_us: *spacing_us,
+        rest_at: *rest_at,
+        trial: *trial,
+        failing: next.failing,
+    };
+    Some(Route::Through(integration, slots))
 }

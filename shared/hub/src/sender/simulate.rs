@@ -8,7 +8,7 @@
 //! name, which ends with the bundle's, and goes on from there. What may have been created and is not found is looked for
 //! again later, and only then created.
 
-use super::{Line, Lines, Sender, route::Slots};
+use super::{Came, Line, Lines, Sender, route::Slots};
 use domain::{
     bundle::{Bundle, Outcome, Payload},
     failure::{Failure, FailureKind},
@@ -45,9 +45,9 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         payload: &Payload,
         order: &Order,
         (slots, deadline): (Slots, Timestamp),
-    ) -> Result<Option<Vec<Outcome>>, StoreError> {
+    ) -> Result<Option<Came>, StoreError> {
         let bundle = &claimed.bundle;
-        let all = |outcome: Outcome| Ok(Some(vec![outcome; bundle.members.len()]));
+        let all = |outcome: Outcome| Ok(Some(Came::alike(bundle, &outcome)));
         let now = self.clock.now();
         if deadline.since_ms(now) < RESERVE_MS {
             return all(Outcome::Deferred { until: now });

@@ -5,8 +5,8 @@ use super::*;
 use domain::{
     audit::AuditEntry,
     breaker::{ATTEMPTS_MIN, Breaker, OPEN_MS},
-    bundle::{BundleId, BundleState, DeliveryStatus, Recipient},
-    channel::{Channel, Provider},
+    bundle::{BundleId, BundleState, DeliveryStatus, Payload, Recipient},
+    channel::Provider,
     health::{HealthStatus, TestReport},
     message::{Content, Message},
     principal::Principal,
@@ -18,7 +18,13 @@ use runtime::{
     testing::MemoryKms,
     vault::Vault,
 };
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 use store::{Bundles, Campaigns, Integrations, Rates, Request, memory::MemoryStore};
 
 const NOON: Timestamp = Timestamp(1_763_640_000_000);
@@ -843,6 +849,7 @@ async fn row_18_of_two_that_are_at_work_at_once_only_the_newest_claim_may_write(
             on_unknown: integration.on_unknown,
             class: integration.provider.class(),
             jitter: 0.0,
+            one_by_one: false,
         };
         done.finish(vec![outcome], rules, stage.clock.now());
         stage.store.finish(&stage.scope, &done, &[], true).await

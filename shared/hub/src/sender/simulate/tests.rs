@@ -226,6 +226,7 @@ async fn what_may_have_been_created_and_is_not_listed_is_looked_for_again_before
         on_unknown: stage.integration.on_unknown,
         class: stage.integration.provider.class(),
         jitter: 0.0,
+        one_by_one: false,
     };
     let next = claimed.finish(vec![Outcome::Failed(failure)], rules, stage.clock.now());
     stage.store.finish(&acme(), &claimed, &next, true).await.unwrap();
