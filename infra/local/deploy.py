@@ -48,7 +48,8 @@ def main() -> None:
     physical = {logical: outputs[f"{logical}Function"] for logical in functions}
     set_concurrency(aws("lambda"), template, physical)
     api_url = local_api_url(aws("apigatewayv2"), options.endpoint)
-    tell_public_url(aws("lambda"), physical["SignIn"], api_url)
+    for logical in ("SignIn", "Console"):
+        tell_public_url(aws("lambda"), physical[logical], api_url)
     operator_secret = generate_secrets(aws("secretsmanager"), template, outputs)
     print(
         json.dumps(

@@ -16,6 +16,8 @@ const ANSWERS: &[(&str, &str, Option<&str>)] = &[
     ("preflight", "/statusCode", Some("200")),
     ("enqueue", "/statusCode", Some("409")),
     ("deliveries", "/statusCode", Some("200")),
+    ("events", "/statusCode", Some("202")),
+    ("event-types", "/statusCode", Some("200")),
     ("send-email", "/batchItemFailures", Some("[]")),
     ("send-slack", "/batchItemFailures", Some("[]")),
     ("send-teams", "/batchItemFailures", Some("[]")),

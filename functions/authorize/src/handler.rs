@@ -2,23 +2,20 @@
 
 use crate::{
     credential::Credential,
-    failures::Failures,
     limits::{Limited, Limiter},
-    proof::{Proof, prove},
     users::{Known, Users},
-    verified::Verified,
 };
 use api::problem::ProblemKind;
+use authorize::key_check::{Holder, KeyCheck};
 use domain::{
     ids::TenantId,
-    key::{ApiKey, KeyRecord, KeyRefusal},
+    key::ApiKey,
     quota::Tiers,
     secret::Secret,
     time::{Clock, Timestamp},
 };
 use runtime::{
     caller::Context,
-    lazy::Lazy,
     log::Log,
     secrets::{Rotating, SecretSource, SecretUnavailable},
 };
@@ -110,24 +107,13 @@ impl From<SecretUnavailable> for Unavailable {
 
 /// What is needed to answer.
 pub(crate) struct Authorizer<S, P> {
-    pub(crate) store: Lazy<S>,
-    pub(crate) pepper: Rotating<P>,
+    pub(crate) keys: KeyCheck<S, P>,
     pub(crate) operator: Rotating<P>,
-    pub(crate) verified: Verified<Holder>,
     pub(crate) users: Users,
     pub(crate) tiers: Tiers,
     pub(crate) limiter: Limiter,
-    pub(crate) failures: Failures,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) log: Log,
-}
-
-/// A key that was verified.
-#[derive(Clone)]
-pub(crate) struct Holder {
-    record: KeyRecord,
-    /// Until when its secret works, if that has a successor.
-    until: Option<Timestamp>,
 }
 
 impl<S: Access + SignIns + KeyUses, P: SecretSource> Authorizer<S, P> {
@@ -150,46 +136,20 @@ impl<S: Access + SignIns + KeyUses, P: SecretSource> Authorizer<S, P> {
 
     async fn key_holder(&self, key: &ApiKey, source: Option<IpAddr>) -> Result<Option<Context>, Unavailable> {
         let now = self.clock.now();
-        if let Some(holder) = self.verified.get(key.whole().expose(), now) {
-            return Ok(Some(self.permit(&holder, source, now).await));
-        }
-        let Some(record) = self.store.key_by_prefix(key.prefix()).await? else { return Ok(None) };
-        let until = match prove(key, &record, &self.pepper).await {
-            Proof::Wrong => {
-                self.failed(&record, source, now).await;
-                return Ok(None);
-            }
-            Proof::Before(until) => Some(until),
-            Proof::Right(None) => None,
-            Proof::Right(Some(mac)) => {
-                // Only the next cold start would gain by it: this request goes on either way.
-                if let Err(error) = self.store.remember_mac(key.prefix(), &record.bcrypt, &mac).await {
-                    tracing::warn!(%error, "the keyed hash was not remembered");
-                }
-                None
-            }
-        };
-        let holder = Holder { record, until };
-        let context = self.permit(&holder, source, now).await;
-        self.verified.insert(key.whole().expose(), holder, now);
-        Ok(Some(context))
+        let Some(holder) = self.keys.holder(key, source, now).await? else { return Ok(None) };
+        Ok(Some(self.permit(&holder, source, now).await))
     }
 
     /// The key was verified; does it work, from there, and now?
-    async fn permit(&self, Holder { record, until }: &Holder, source: Option<IpAddr>, now: Timestamp) -> Context {
+    async fn permit(&self, holder: &Holder, source: Option<IpAddr>, now: Timestamp) -> Context {
+        let record = holder.record();
         self.log.tenant(&record.tenant);
-        if let Err(refusal) = record.check(now) {
-            return Context::denied(refusal);
-        }
-        if until.is_some_and(|until| until <= now) {
-            return Context::denied(KeyRefusal::Revoked);
-        }
-        if !record.allow.permits(source) {
-            return Context::refused(ProblemKind::AddressNotAllowed);
+        if let Some(kind) = holder.refusal(source, now) {
+            return Context::refused(kind);
         }
         let quota = self.tiers.of(record.tier);
         let limited = Limited { name: &record.prefix, tenant: &record.tenant, quota };
-        let verdict = self.limiter.admit(&*self.store, limited, now).await;
+        let verdict = self.limiter.admit(&*self.keys.store, limited, now).await;
         let context = match verdict.retry_after_s {
             None => Context::key(record),
             Some(_) => Context::refused(ProblemKind::RateLimited),
@@ -197,18 +157,8 @@ impl<S: Access + SignIns + KeyUses, P: SecretSource> Authorizer<S, P> {
         context.limited(quota.policy(), verdict.limit, verdict.retry_after_s)
     }
 
-    /// A wrong secret was presented. Whoever may not use the key anyway cannot have it suspended.
-    async fn failed(&self, record: &KeyRecord, source: Option<IpAddr>, now: Timestamp) {
-        if !record.allow.permits(source) {
-            return;
-        }
-        if let Err(error) = self.failures.note(&*self.store, record, now).await {
-            tracing::warn!(%error, key = %record.id, "wrong secrets were not counted");
-        }
-    }
-
     async fn user(&self, token: &Secret) -> Result<Option<Context>, Unavailable> {
-        let known = self.users.known(&*self.store, token.expose(), self.clock.now()).await?;
+        let known = self.users.known(&*self.keys.store, token.expose(), self.clock.now()).await?;
         let (tenant, context) = match known {
             Known::Nobody => return Ok(None),
             Known::CannotTell(tenant) => (tenant, Context::refused(ProblemKind::Unavailable)),
@@ -241,14 +191,14 @@ impl<S: Access + SignIns + KeyUses, P: SecretSource> Authorizer<S, P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verified::TRUST_MS;
+    use authorize::verified::TRUST_MS;
     use domain::{
         allow_list::AllowList,
         audit::AuditEntry,
         channel::Provider,
         ids::KeyId,
         integration::Integration,
-        key::{PreviousSecret, SuspensionCause},
+        key::{KeyRecord, PreviousSecret, SuspensionCause},
         principal::{Grant, Principal},
         quota::Tier,
         tenant::{Tenant, TenantScope},
@@ -257,7 +207,7 @@ mod tests {
     use doubles::oidc::{OidcDouble, Signer, with};
     use guard::{Egress, Guard};
     use providers::Endpoints;
-    use runtime::testing::{MemorySecret, START};
+    use runtime::{lazy::Lazy, testing::{MemorySecret, START}};
     use serde_json::{Value, json};
     use store::{Audit, Integrations, memory::MemoryStore};
 
@@ -291,14 +241,11 @@ mod tests {
         operator: &'a MemorySecret,
     ) -> Authorizer<MemoryStore, &'a MemorySecret> {
         Authorizer {
-            store,
-            pepper: Rotating::new(pepper, clock.clone()),
+            keys: KeyCheck::new(store, Rotating::new(pepper, clock.clone())).unwrap(),
             operator: Rotating::new(operator, clock.clone()),
-            verified: Verified::new().unwrap(),
             users: Users::new(Arc::new(Guard::new(Egress::default())), &Endpoints::default()).unwrap(),
             tiers: Tiers::default(),
             limiter: Limiter::default(),
-            failures: Failures::default(),
             clock: clock.clone(),
             log: Log::in_memory("authorize"),
         }
@@ -371,7 +318,7 @@ mod tests {
         }
 
         async fn record(&self) -> KeyRecord {
-            self.authorizer.store.key_by_prefix(self.key.prefix()).await.unwrap().unwrap()
+            self.authorizer.keys.store.key_by_prefix(self.key.prefix()).await.unwrap().unwrap()
         }
 
         /// Changes the key as `functions/keys` does, and lets what is known of it be over.
@@ -379,7 +326,7 @@ mod tests {
             let mut record = self.record().await;
             change(&mut record);
             record.rev += 1;
-            self.authorizer.store.save_key(&acme(), &record, Some(&audit())).await.unwrap();
+            self.authorizer.keys.store.save_key(&acme(), &record, Some(&audit())).await.unwrap();
             self.clock.advance_ms(TRUST_MS);
         }
 
@@ -391,11 +338,11 @@ mod tests {
 
         async fn revoke(&self) {
             let id: KeyId = "key_01JD0000000000000000000000".parse().unwrap();
-            assert!(self.authorizer.store.revoke_key(&acme(), &id, self.clock.now(), &audit()).await.unwrap());
+            assert!(self.authorizer.keys.store.revoke_key(&acme(), &id, self.clock.now(), &audit()).await.unwrap());
         }
 
         async fn stored_mac(&self) -> Option<String> {
-            let record = self.authorizer.store.key_by_prefix(self.key.prefix()).await.unwrap().unwrap();
+            let record = self.authorizer.keys.store.key_by_prefix(self.key.prefix()).await.unwrap().unwrap();
             record.mac.map(|mac| mac.pepper)
         }
     }
@@ -421,7 +368,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
         }
-        assert_eq!(fixture.authorizer.store.calls("key_by_prefix"), 1);
+        assert_eq!(fixture.authorizer.keys.store.calls("key_by_prefix"), 1);
         fixture.revoke().await;
         fixture.clock.advance_ms(TRUST_MS - 1);
         assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
@@ -446,7 +393,7 @@ mod tests {
         for junk in ["", "Bearer junk", "Bearer tk_live_abc", "Basic x"] {
             assert_eq!(fixture.ask(junk).await, nobody(), "{junk}");
         }
-        assert_eq!(fixture.authorizer.store.calls("key_by_prefix"), 0);
+        assert_eq!(fixture.authorizer.keys.store.calls("key_by_prefix"), 0);
         // Well-formed, with the prefix of a real key: first without a keyed hash to compare, then with one.
         let other = ApiKey::from_entropy(&(0..8).chain(100..228).collect::<Vec<u8>>()).unwrap();
         assert_eq!(other.prefix(), fixture.key.prefix());
@@ -454,7 +401,7 @@ mod tests {
         assert_eq!(fixture.ask(&forged).await, nobody());
         assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
         assert_eq!(fixture.ask(&forged).await, nobody());
-        assert_eq!(fixture.authorizer.store.calls("key_by_prefix"), 3);
+        assert_eq!(fixture.authorizer.keys.store.calls("key_by_prefix"), 3);
     }
 
     #[tokio::test]
@@ -465,7 +412,7 @@ mod tests {
         assert_eq!(fixture.stored_mac().await.as_deref(), Some("v1"));
         // The next process verifies with the pepper before, and renews the hash.
         pepper.rotate("v2", "two");
-        let store = fixture.authorizer.store.clone();
+        let store = fixture.authorizer.keys.store.clone();
         let next = Fixture { authorizer: authorizer(store.clone(), &fixture.clock, &pepper, &operator), ..fixture };
         assert_eq!(next.ask(&next.bearer()).await, holder());
         assert_eq!(next.stored_mac().await.as_deref(), Some("v2"));
@@ -485,7 +432,7 @@ mod tests {
         assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
         assert_eq!(fixture.stored_mac().await, None);
         fixture.clock.advance_ms(TRUST_MS);
-        fixture.authorizer.store.fail_next("key_by_prefix", StoreError::Unavailable("throttled".into()));
+        fixture.authorizer.keys.store.fail_next("key_by_prefix", StoreError::Unavailable("throttled".into()));
         assert_eq!(fixture.ask(&fixture.bearer()).await, denied("unavailable"));
         operator.lose();
         assert_eq!(fixture.ask("Bearer tk_ops_x").await, denied("unavailable"));
@@ -495,7 +442,7 @@ mod tests {
     async fn a_keyed_hash_that_cannot_be_stored_does_not_stop_the_request() {
         let (pepper, operator) = (MemorySecret::new("pepper"), MemorySecret::new(OPERATOR));
         let fixture = Fixture::new(&pepper, &operator).await;
-        fixture.authorizer.store.fail_next("remember_mac", StoreError::Unavailable("throttled".into()));
+        fixture.authorizer.keys.store.fail_next("remember_mac", StoreError::Unavailable("throttled".into()));
         assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
     }
 
@@ -551,7 +498,7 @@ mod tests {
         assert!(refused["tenant"].is_null() && refused["rate_policy"].is_string());
         fixture.clock.advance_ms(1_000);
         assert_eq!(ask().await["tenant"], "acme");
-        assert_eq!(fixture.authorizer.store.calls("key_by_prefix"), 1);
+        assert_eq!(fixture.authorizer.keys.store.calls("key_by_prefix"), 1);
     }
 
     #[tokio::test]
@@ -564,11 +511,11 @@ mod tests {
         for inside in ["10.1.2.3", "::ffff:10.1.2.3"] {
             assert_eq!(fixture.denial_at(&bearer, inside).await, Value::Null, "{inside}");
         }
-        let calls = fixture.authorizer.store.all_calls();
+        let calls = fixture.authorizer.keys.store.all_calls();
         for outside in ["192.0.2.1", "2001:db8::1", ""] {
             assert_eq!(fixture.denial_at(&bearer, outside).await, "address_not_allowed", "{outside}");
         }
-        assert_eq!(fixture.authorizer.store.all_calls(), calls, "it counts as nothing");
+        assert_eq!(fixture.authorizer.keys.store.all_calls(), calls, "it counts as nothing");
     }
 
     #[tokio::test]
@@ -578,22 +525,22 @@ mod tests {
         for _ in 0..9 {
             assert_eq!(fixture.ask(&fixture.forged()).await, nobody());
         }
-        assert_eq!(fixture.authorizer.store.calls("save_key_use"), 1);
+        assert_eq!(fixture.authorizer.keys.store.calls("save_key_use"), 1);
         assert_eq!(fixture.record().await.suspended, None);
         assert_eq!(fixture.ask(&fixture.bearer()).await, holder());
         fixture.ask(&fixture.forged()).await;
         let suspension = fixture.record().await.suspended.unwrap();
         assert_eq!((suspension.at, suspension.cause), (START, SuspensionCause::Failures));
-        let records = fixture.authorizer.store.audit(&acme(), None, 10).await.unwrap().items;
+        let records = fixture.authorizer.keys.store.audit(&acme(), None, 10).await.unwrap().items;
         let last = records.last().unwrap();
         assert_eq!((last.action.as_str(), last.principal.as_str()), ("key.suspended", "system"));
         fixture.clock.advance_ms(TRUST_MS);
         assert_eq!(fixture.ask(&fixture.bearer()).await, denied("key_suspended"));
-        let calls = fixture.authorizer.store.calls("save_key_use");
+        let calls = fixture.authorizer.keys.store.calls("save_key_use");
         for _ in 0..20 {
             assert_eq!(fixture.ask(&fixture.forged()).await, nobody());
         }
-        assert_eq!(fixture.authorizer.store.calls("save_key_use"), calls, "what is suspended counts no more");
+        assert_eq!(fixture.authorizer.keys.store.calls("save_key_use"), calls, "what is suspended counts no more");
     }
 
     #[tokio::test]
@@ -658,7 +605,7 @@ mod tests {
         let fixture = Fixture::new(&pepper, &operator).await;
         let log = fixture.authorizer.log.clone();
         let guard = tracing::subscriber::set_default(log.subscriber());
-        fixture.authorizer.store.fail_next("remember_mac", StoreError::Unavailable("throttled".into()));
+        fixture.authorizer.keys.store.fail_next("remember_mac", StoreError::Unavailable("throttled".into()));
         fixture.ask(&fixture.bearer()).await;
         drop(guard);
         let lines = log.lines().join("\n");
@@ -701,7 +648,7 @@ mod tests {
 
         async fn save<P: SecretSource>(&mut self, authorizer: &Authorizer<MemoryStore, P>, enabled: bool) {
             self.integration.enabled = enabled;
-            authorizer.store.save_integration(&acme(), &self.integration, None, false, &audit()).await.unwrap();
+            authorizer.keys.store.save_integration(&acme(), &self.integration, None, false, &audit()).await.unwrap();
             self.integration.rev += 1;
         }
 
@@ -735,7 +682,7 @@ mod tests {
         );
         assert!(context["principal"].as_str().unwrap().starts_with("user:sub-"), "{known}");
         assert_eq!(ask(&authorizer, &token).await, known);
-        assert_eq!(authorizer.store.calls("sign_in"), 2, "known for a while");
+        assert_eq!(authorizer.keys.store.calls("sign_in"), 2, "known for a while");
 
         company.save(&authorizer, false).await;
         company.clock.advance_ms(TRUST_MS - 1);
@@ -792,7 +739,7 @@ mod tests {
             assert_eq!(ask(&authorizer, &token).await, nobody(), "{token}");
         }
         assert_eq!(ask(&authorizer, &good).await["isAuthorized"], true);
-        authorizer.store.fail_next("sign_in", StoreError::Unavailable("throttled".into()));
+        authorizer.keys.store.fail_next("sign_in", StoreError::Unavailable("throttled".into()));
         assert_eq!(ask(&authorizer, &company.token(&json!({"jti": 1}))).await, denied("unavailable"));
     }
 }

@@ -1,13 +1,11 @@
 //! Says who calls: API key, sign-in token or operator credential in, tenant and permissions out.
 
 mod credential;
-mod failures;
 mod handler;
 mod limits;
-mod proof;
 mod users;
-mod verified;
 
+use authorize::key_check::KeyCheck;
 use domain::{quota::Tiers, time::Clock};
 use guard::{Egress, Guard, Timeouts};
 use providers::Endpoints;
@@ -33,14 +31,11 @@ async fn main() -> Result<(), runtime::Error> {
     let tiers = Tiers::parse(&env::optional("KEY_TIERS").unwrap_or_default())?;
     let secret = |arn| Rotating::new(AwsSecret::new(function.aws.clone(), arn), Arc::clone(&clock));
     let authorizer = handler::Authorizer {
-        store: function.aws.lazy_store(),
-        pepper: secret(pepper),
+        keys: KeyCheck::new(function.aws.lazy_store(), secret(pepper))?,
         operator: secret(operator),
-        verified: verified::Verified::new()?,
         users,
         tiers,
         limiter: limits::Limiter::default(),
-        failures: failures::Failures::default(),
         clock,
         log: function.log.clone(),
     };

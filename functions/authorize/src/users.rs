@@ -5,7 +5,7 @@
 //! issuer whose keys verify the signature, the audience and directory that must be named, the roles that count. One that
 //! is disabled is not found any more.
 
-use crate::verified::Verified;
+use authorize::verified::Verified;
 use domain::{
     ids::{IntegrationId, SubjectId, TenantId},
     principal::Grant,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use store::{Store, dynamo::DynamoStore};
 
 /// Where it runs: on Lambda with AWS's services, or in a test with their twins.
-pub(crate) trait Place: Send + Sync + 'static {
+pub trait Place: Send + Sync + 'static {
     /// Its store.
     type Store: Store + 'static;
     /// Its key service.
@@ -22,7 +22,7 @@ pub(crate) trait Place: Send + Sync + 'static {
 }
 
 /// On Lambda.
-pub(crate) struct Lambda;
+pub struct Lambda;
 
 impl Place for Lambda {
     type Store = DynamoStore;
@@ -31,13 +31,19 @@ impl Place for Lambda {
 }
 
 /// What the handlers work with.
-pub(crate) struct Hub<P: Place> {
-    pub(crate) store: Lazy<P::Store>,
-    pub(crate) vault: Arc<Vault<P::Kms>>,
-    pub(crate) connections: Connections<P::Store, P::Kms>,
-    pub(crate) queues: P::Queues,
-    pub(crate) guard: Arc<Guard>,
-    pub(crate) clock: Arc<dyn Clock>,
+pub struct Hub<P: Place> {
+    /// Integrations and all else.
+    pub store: Lazy<P::Store>,
+    /// Seals secrets.
+    pub vault: Arc<Vault<P::Kms>>,
+    /// Opens secrets, and what is connected with them.
+    pub connections: Connections<P::Store, P::Kms>,
+    /// Where what was held goes on.
+    pub queues: P::Queues,
+    /// Through which every tenant's address is reached.
+    pub guard: Arc<Guard>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl<P: Place> Hub<P> {

@@ -12,7 +12,7 @@ use axum::{
 use std::sync::Arc;
 
 /// The routes of this function.
-pub(crate) fn router<P: Place>(hub: Arc<Hub<P>>) -> Router {
+pub fn router<P: Place>(hub: Arc<Hub<P>>) -> Router {
     use integrations::{change, create, delete, dry_run, enable, health, probe, read, secrets, summary, test, usage};
     Router::new()
         .route("/v1/openapi.json", get(openapi::document))

@@ -12,10 +12,13 @@ use std::sync::Arc;
 use store::Store;
 
 /// What the handlers work with.
-pub(crate) struct Hub<S, Q> {
-    pub(crate) store: Lazy<S>,
-    pub(crate) queues: Q,
-    pub(crate) clock: Arc<dyn Clock>,
+pub struct Hub<S, Q> {
+    /// Campaigns and deliveries.
+    pub store: Lazy<S>,
+    /// Where what is sent again, or goes on, is queued.
+    pub queues: Q,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl<S: Store, Q: Queues> Hub<S, Q> {
@@ -26,7 +29,7 @@ impl<S: Store, Q: Queues> Hub<S, Q> {
 }
 
 /// The routes of this function.
-pub(crate) fn router<S, Q>(hub: Arc<Hub<S, Q>>) -> Router
+pub fn router<S, Q>(hub: Arc<Hub<S, Q>>) -> Router
 where
     S: Store + 'static,
     Q: Queues + 'static,

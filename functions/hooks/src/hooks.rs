@@ -29,14 +29,17 @@ use store::SealedSecret;
 pub(crate) const SECRET: &str = "secret";
 
 /// What the handlers work with.
-pub(crate) struct Hooks<S, K> {
-    pub(crate) store: Lazy<S>,
-    pub(crate) vault: Vault<K>,
-    pub(crate) clock: Arc<dyn Clock>,
+pub struct Hooks<S, K> {
+    /// Where hooks and their events are.
+    pub store: Lazy<S>,
+    /// Seals their secrets.
+    pub vault: Vault<K>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The routes of this function.
-pub(crate) fn router<S: store::Hooks + 'static, K: Kms + 'static>(hooks: Hooks<S, K>) -> Router {
+pub fn router<S: store::Hooks + 'static, K: Kms + 'static>(hooks: Hooks<S, K>) -> Router {
     Router::new()
         .route("/v1/hooks", get(list::<S, K>).post(create::create::<S, K>))
         .route("/v1/hooks/{id}", get(read::<S, K>).patch(change::change::<S, K>).delete(change::delete::<S, K>))

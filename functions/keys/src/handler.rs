@@ -37,11 +37,15 @@ use store::{Access, KeyUses, StoreError};
 const AT_ONCE: usize = 8;
 
 /// What the handlers work with.
-pub(crate) struct Keys<S> {
-    pub(crate) store: Lazy<S>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) bcrypt_cost: u32,
-    pub(crate) tiers: Tiers,
+pub struct Keys<S> {
+    /// Where the keys are.
+    pub store: Lazy<S>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The cost of the hash that is kept of a secret: 12.
+    pub bcrypt_cost: u32,
+    /// What each tier permits.
+    pub tiers: Tiers,
 }
 
 impl<S: Access + KeyUses> Keys<S> {
@@ -57,7 +61,7 @@ impl<S: Access + KeyUses> Keys<S> {
 }
 
 /// The routes of this function.
-pub(crate) fn router<S: Access + KeyUses + 'static>(keys: Keys<S>) -> Router {
+pub fn router<S: Access + KeyUses + 'static>(keys: Keys<S>) -> Router {
     Router::new()
         .route("/v1/keys", get(list::<S>).post(create::<S>))
         .route("/v1/keys/{id}", get(read::<S>).patch(change::change::<S>).delete(revoke::<S>))

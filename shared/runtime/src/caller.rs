@@ -93,11 +93,7 @@ impl Context {
     /// A key that was verified and does not work any more. See [`Context::refused`].
     #[must_use]
     pub fn denied(refusal: KeyRefusal) -> Self {
-        Self::refused(match refusal {
-            KeyRefusal::Revoked => ProblemKind::KeyRevoked,
-            KeyRefusal::Expired => ProblemKind::KeyExpired,
-            KeyRefusal::Suspended => ProblemKind::KeySuspended,
-        })
+        Self::refused(problem_of(refusal))
     }
 
     /// A request that is to be answered with this problem.
@@ -114,6 +110,16 @@ impl Context {
     pub fn limited(self, policy: String, limit: String, retry_after_s: Option<u32>) -> Self {
         let retry_after = retry_after_s.map(|seconds| seconds.to_string());
         Self { rate_policy: Some(policy), rate_limit: Some(limit), retry_after, ..self }
+    }
+}
+
+/// What the holder of a key that does not work is told.
+#[must_use]
+pub const fn problem_of(refusal: KeyRefusal) -> ProblemKind {
+    match refusal {
+        KeyRefusal::Revoked => ProblemKind::KeyRevoked,
+        KeyRefusal::Expired => ProblemKind::KeyExpired,
+        KeyRefusal::Suspended => ProblemKind::KeySuspended,
     }
 }
 

@@ -1,0 +1,366 @@
+//! The form of an integration, made from the catalog: what a provider wants to know, with help, units and examples. What
+//! the API finds wrong is shown beside its field.
+
+use crate::{api::Asked, form::Form, language::Language, view::View, visit::Visit};
+use ::api::problem::FieldProblem;
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// One provider of the catalog, as `GET /v1/catalog` has it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Entry {
+    pub(super) provider: String,
+    pub(super) name: String,
+    pub(super) description: String,
+    schema: Schema,
+    pub(super) secrets: Vec<SecretEntry>,
+    pub(super) limits: Map<String, Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Schema {
+    #[serde(default)]
+    required: Vec<String>,
+    #[serde(default)]
+    properties: BTreeMap<String, Property>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Property {
+    r#type: Value,
+    title: String,
+    description: String,
+    r#enum: Vec<Value>,
+    default: Value,
+    examples: Vec<Value>,
+    minimum: Option<i64>,
+    maximum: Option<i64>,
+    max_length: Option<u64>,
+    format: String,
+}
+
+/// A secret field of the catalog.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct SecretEntry {
+    pub(super) name: String,
+    title: String,
+    description: String,
+    needed: String,
+    required: bool,
+}
+
+/// What comes first in a form: how it is connected, then who sends. What is not named follows.
+const ORDER: &[&str] = &[
+    "mode", "auth", "directory_id", "issuer", "client_id", "host", "port", "security", "username", "region",
+    "access_key_id", "from_address", "from_name", "reply_to", "server", "stream",
+];
+
+/// What is said in Arabic of fields that several providers have. The catalog itself is in English.
+const ARABIC: &[(&str, &str)] = &[
+    ("host", "المضيف"),
+    ("port", "المنفذ"),
+    ("security", "التأمين"),
+    ("username", "اسم المستخدم"),
+    ("password", "كلمة المرور"),
+    ("from_address", "عنوان المرسل"),
+    ("from_name", "اسم المرسل"),
+    ("reply_to", "عنوان الرد"),
+    ("ca_certificate", "شهادة الجهة المُصدِرة"),
+    ("timeout_s", "المهلة بالثواني"),
+    ("mode", "الوضع"),
+    ("auth", "طريقة دخول التطبيق"),
+    ("channel", "القناة الافتراضية"),
+    ("link_text", "نص الزر"),
+    ("directory_id", "معرّف الدليل"),
+    ("issuer", "المُصدِر"),
+    ("client_id", "معرّف التطبيق"),
+    ("client_secret", "سر التطبيق"),
+    ("audience", "الجمهور المقصود"),
+    ("roles_claim", "مطالبة الأدوار"),
+    ("capabilities_claim", "مطالبة القدرات"),
+    ("admin_roles", "أدوار المديرين"),
+    ("operator_roles", "أدوار المشغّلين"),
+    ("viewer_roles", "أدوار المطّلعين"),
+    ("certificate", "الشهادة"),
+    ("private_key", "المفتاح الخاص"),
+    ("created_by", "أنشأها"),
+    ("payload_id", "الحمولة"),
+    ("landing_page_id", "صفحة الوصول"),
+    ("login_page_id", "صفحة الدخول"),
+    ("attack_technique", "أسلوب الهجوم"),
+    ("duration_days", "المدة بالأيام"),
+    ("region", "المنطقة"),
+    ("access_key_id", "معرّف مفتاح الوصول"),
+    ("secret_access_key", "مفتاح الوصول السري"),
+    ("api_key", "مفتاح API"),
+    ("bot_token", "رمز البوت"),
+    ("webhook_url", "عنوان الويب هوك"),
+    ("server_token", "رمز الخادم"),
+];
+
+/// The label of a field: in Arabic where we have it.
+pub(super) fn label<'a>(view: &View, name: &str, english: &'a str) -> (&'a str, &'static str) {
+    if view.language == Language::Arabic
+        && let Some((_, arabic)) = ARABIC.iter().find(|(known, _)| *known == name)
+    {
+        return (arabic, "ar");
+    }
+    (english, "en")
+}
+
+/// What a form shows: what was entered, or is saved, and what is wrong with it.
+#[derive(Default)]
+pub(super) struct Entered<'a> {
+    /// What was sent.
+    pub(super) form: Option<&'a Form>,
+    /// What is saved.
+    pub(super) config: Option<&'a Map<String, Value>>,
+    pub(super) errors: &'a [FieldProblem],
+}
+
+impl Entered<'_> {
+    fn value(&self, name: &str, property: &Property) -> String {
+        match (self.form, self.config) {
+            (Some(form), _) => form.raw(&format!("config.{name}")).unwrap_or_default().to_owned(),
+            (None, Some(config)) => config.get(name).map(shown).unwrap_or_default(),
+            (None, None) => shown(&property.default),
+        }
+    }
+
+    /// What is wrong with a field.
+    pub(super) fn error(&self, field: &str) -> Option<&str> {
+        self.errors.iter().find(|error| error.field == field).map(|error| error.message.as_str())
+    }
+
+    /// What is wrong and belongs to none of these fields.
+    pub(super) fn rest<'a>(&'a self, known: &'a [String]) -> impl Iterator<Item = &'a FieldProblem> {
+        self.errors.iter().filter(|error| !known.contains(&error.field))
+    }
+}
+
+/// A JSON value as a person enters it: a list as lines.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join("\n"),
+        other => other.to_string(),
+    }
+}
+
+/// A label, a control, its help and what is wrong with it, tied together for those who hear the page.
+pub(super) struct Field<'a> {
+    pub(super) name: &'a str,
+    pub(super) title: (&'a str, &'a str),
+    pub(super) help: &'a str,
+    pub(super) example: String,
+    pub(super) required: bool,
+    pub(super) error: Option<&'a str>,
+}
+
+impl Field<'_> {
+    fn id(&self) -> String {
+        self.name.replace('.', "-")
+    }
+
+    fn described(&self) -> Option<String> {
+        let id = self.id();
+        let parts = [
+            (!self.help.is_empty() || !self.example.is_empty()).then(|| format!("{id}-help")),
+            self.error.map(|_| format!("{id}-error")),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
+
+    /// The field around its control.
+    pub(super) fn around(&self, view: &View, control: impl Fn(&str, Option<&str>) -> Markup) -> Markup {
+        let id = self.id();
+        let described = self.described();
+        let (title, language) = self.title;
+        html! {
+            div.field.wrong[self.error.is_some()] {
+                label for=(id) {
+                    span lang=(language) { (title) }
+                    @if !self.required { " " small.quiet { (view.say("optional", "اختياري")) } }
+                }
+                (control(&id, described.as_deref()))
+                @if let Some(error) = self.error {
+                    p.error id={ (id) "-error" } lang="en" dir="auto" { (error) }
+                }
+                @if !self.help.is_empty() || !self.example.is_empty() {
+                    p.help id={ (id) "-help" } {
+                        span lang="en" dir="auto" { (self.help) }
+                        @if !self.example.is_empty() {
+                            " " (view.say("Example:", "مثال:")) " " code dir="ltr" { (self.example) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn properties(&self) -> Vec<(&String, &Property)> {
+        let mut all: Vec<_> = self.schema.properties.iter().collect();
+        all.sort_by_key(|(name, _)| ORDER.iter().position(|known| known == name).unwrap_or(usize::MAX));
+        all
+    }
+
+    /// The names of all fields, as the API names them when something is wrong.
+    pub(super) fn field_names(&self) -> Vec<String> {
+        let config = self.schema.properties.keys().map(|name| format!("config.{name}"));
+        let secrets = self.secrets.iter().map(|secret| format!("secrets.{}", secret.name));
+        config.chain(secrets).chain(["name".to_owned()]).collect()
+    }
+
+    /// The fields of its settings.
+    pub(super) fn settings(&self, view: &View, entered: &Entered<'_>) -> Markup {
+        html! { @for (name, property) in self.properties() { (self.setting(view, name, property, entered)) } }
+    }
+
+    fn setting(&self, view: &View, name: &str, property: &Property, entered: &Entered<'_>) -> Markup {
+        let (field_name, value) = (format!("config.{name}"), entered.value(name, property));
+        let required = self.schema.required.iter().any(|known| known == name);
+        let example = property.examples.first().map(shown).unwrap_or_default();
+        let is_long = property.r#type == "array" || example.contains('\n') || property.max_length.is_some_and(|max| max > 2_000);
+        let field = Field {
+            name: &field_name,
+            title: label(view, name, &property.title),
+            help: &property.description,
+            example: example.lines().next().unwrap_or_default().to_owned(),
+            required,
+            error: entered.error(&field_name),
+        };
+        let wrong = field.error.map(|_| "true");
+        let is_number = property.r#type == "integer";
+        field.around(view, |id, described| {
+            if property.r#type == "boolean" {
+                html! { input id=(id) type="checkbox" name=(field_name) value="true" checked[value == "true"] aria-describedby=[described]; }
+            } else if !property.r#enum.is_empty() {
+                html! {
+                    select id=(id) name=(field_name) dir="ltr" aria-describedby=[described] aria-invalid=[wrong] {
+                        @if !required { option value="" { "–" } }
+                        @for choice in property.r#enum.iter().map(shown) {
+                            option value=(choice) selected[choice == value] { (choice) }
+                        }
+                    }
+                }
+            } else if is_long {
+                html! {
+                    textarea id=(id) name=(field_name) rows="3" dir="ltr" spellcheck="false" required[required]
+                        aria-describedby=[described] aria-invalid=[wrong] { (value) }
+                }
+            } else {
+                let kind = if is_number { "number" } else if property.format == "email" { "email" } else { "text" };
+                let direction = if name.ends_with("_name") || name == "link_text" { "auto" } else { "ltr" };
+                html! {
+                    input id=(id) type=(kind) name=(field_name) value=(value) required[required] dir=(direction)
+                        min=[property.minimum] max=[property.maximum] maxlength=[property.max_length]
+                        autocomplete="off" aria-describedby=[described] aria-invalid=[wrong];
+                }
+            }
+        })
+    }
+
+    /// The fields of its secrets. What is saved is never shown; left empty, it stays.
+    pub(super) fn secret_fields(&self, view: &View, masks: Option<&BTreeMap<String, String>>, entered: &Entered<'_>) -> Markup {
+        html! {
+            @for secret in &self.secrets {
+                @let name = format!("secrets.{}", secret.name);
+                @let mask = masks.and_then(|masks| masks.get(&secret.name));
+                @let needed = if secret.required || secret.needed == "always" { String::new() } else { format!(" Needed: {}.", secret.needed) };
+                @let help = format!("{}{needed}", secret.description);
+                @let required = secret.required && masks.is_none();
+                @let field = Field {
+                    name: &name, title: label(view, &secret.name, &secret.title), help: &help,
+                    example: String::new(), required, error: entered.error(&name),
+                };
+                (field.around(view, |id, described| html! {
+                    @if secret.name.contains("private_key") {
+                        textarea id=(id) name=(name) rows="3" dir="ltr" spellcheck="false" autocomplete="off" aria-describedby=[described] {}
+                    } @else {
+                        input id=(id) type="password" name=(name) required[required] dir="ltr" autocomplete="new-password"
+                            placeholder=[mask] aria-describedby=[described] aria-invalid=[field.error.map(|_| "true")];
+                    }
+                }))
+            }
+        }
+    }
+
+    /// The settings of a form that was sent, as the API takes them. What cannot be a number goes as it is: the API says
+    /// what is wrong with it.
+    pub(super) fn config_of(&self, form: &Form) -> Map<String, Value> {
+        let mut config = Map::new();
+        for (name, property) in &self.schema.properties {
+            let field = format!("config.{name}");
+            let value = match form.raw(&field).map(|raw| if raw.contains('\n') { raw } else { raw.trim() }) {
+                None if property.r#type == "boolean" => json!(false),
+                None | Some("") => continue,
+                Some(text) if property.r#type == "boolean" => json!(text == "true"),
+                Some(text) if property.r#type == "integer" => {
+                    text.parse::<i64>().map_or_else(|_| json!(text), |number| json!(number))
+                }
+                Some(text) if property.r#type == "array" => {
+                    json!(text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>())
+                }
+                Some(text) => json!(text.replace("\r\n", "\n")),
+            };
+            config.insert(name.clone(), value);
+        }
+        config
+    }
+
+    /// The secrets that were entered.
+    pub(super) fn secrets_of(&self, form: &Form) -> BTreeMap<String, String> {
+        let entered = self.secrets.iter().filter_map(|secret| {
+            let value = form.raw(&format!("secrets.{}", secret.name))?;
+            Some((secret.name.clone(), value.replace("\r\n", "\n")))
+        });
+        entered.collect()
+    }
+}
+
+/// The providers that can be set up here.
+pub(super) async fn catalog(visit: &Visit) -> Asked<Vec<Entry>> {
+    let catalog: crate::api::Listed<Entry> = visit.api.get("/v1/catalog").await?;
+    // Endpoints have a page of their own.
+    Ok(catalog.items.into_iter().filter(|entry| entry.provider != "webhook").collect())
+}
+
+/// What several parts of the form share: the limits.
+pub(super) const LIMITS: [(&str, &str, &str); 3] = [
+    ("per_second", "Messages per second", "رسائل في الثانية"),
+    ("per_hour", "Messages per hour", "رسائل في الساعة"),
+    ("per_day", "Messages per day", "رسائل في اليوم"),
+];
+
+/// The limits that were entered; none where all are empty.
+pub(super) fn limits_of(form: &Form) -> Map<String, Value> {
+    let entered = LIMITS.iter().filter_map(|(name, ..)| {
+        let text = form.entered(&format!("limits.{name}"))?;
+        Some(((*name).to_owned(), text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number))))
+    });
+    entered.collect()
+}
+
+/// The fields of the limits.
+pub(super) fn limit_fields(view: &View, saved: &Map<String, Value>, entered: &Entered<'_>) -> Markup {
+    html! {
+        @for (name, english, arabic) in LIMITS {
+            @let field_name = format!("limits.{name}");
+            @let field = Field {
+                name: &field_name, title: (view.say(english, arabic), view.language.tag()), help: "", example: String::new(),
+                required: false, error: entered.error(&field_name),
+            };
+            @let value = entered.form.map_or_else(|| saved.get(name).map(shown).unwrap_or_default(), |form| form.text(&field_name).to_owned());
+            (field.around(view, |id, described| html! {
+                input id=(id) type="number" name=(field_name) min="1" value=(value) dir="ltr" aria-describedby=[described];
+            }))
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What several pages are made of: badges, cards, lists of facts, tables, charts.
+
+use crate::{
+    language::{Counted, Language},
+    view::View,
+};
+use ::api::integrations::TestView;
+use domain::{
+    channel::{Kind, Provider},
+    health::HealthStatus,
+};
+use maud::{Markup, html};
+
+pub(crate) const INTEGRATIONS: Counted = Counted {
+    one: "{n} integration",
+    other: "{n} integrations",
+    arabic: ["لا تكاملات", "تكامل واحد", "تكاملان", "{n} تكاملات", "{n} تكاملًا", "{n} تكامل"],
+};
+pub(crate) const TESTS: Counted = Counted {
+    one: "{n} test",
+    other: "{n} tests",
+    arabic: ["لا اختبارات", "اختبار واحد", "اختباران", "{n} اختبارات", "{n} اختبارًا", "{n} اختبار"],
+};
+pub(crate) const DELIVERIES: Counted = Counted {
+    one: "{n} delivery",
+    other: "{n} deliveries",
+    arabic: ["لا رسائل", "رسالة واحدة", "رسالتان", "{n} رسائل", "{n} رسالة", "{n} رسالة"],
+};
+
+/// How something stands: a word with a colour, never a colour alone.
+pub(crate) fn badge(tone: &str, words: &str) -> Markup {
+    html! { span.badge.(tone) { (words) } }
+}
+
+/// How an integration stands.
+pub(crate) fn health(view: &View, enabled: bool, test: Option<&TestView>) -> Markup {
+    if !enabled {
+        return badge("off", view.say("Disabled", "معطّل"));
+    }
+    match test.map(|test| test.status) {
+        None => badge("off", view.say("Not tested", "لم يُختبر")),
+        Some(HealthStatus::Ok) => badge("good", view.say("Active", "نشط")),
+        Some(HealthStatus::Warn) => badge("warn", view.say("Warning", "تنبيه")),
+        Some(HealthStatus::Fail) => badge("bad", view.say("Error", "خطأ")),
+    }
+}
+
+/// The result of one test.
+pub(crate) fn result(view: &View, status: HealthStatus) -> Markup {
+    match status {
+        HealthStatus::Ok => badge("good", view.say("Passed", "نجح")),
+        HealthStatus::Warn => badge("warn", view.say("Warning", "تنبيه")),
+        HealthStatus::Fail => badge("bad", view.say("Failed", "فشل")),
+    }
+}
+
+/// What a test found and what to do.
+pub(crate) fn found(view: &View, test: &TestView) -> Markup {
+    let (reason, fix) = match view.language {
+        Language::English => (&test.reason, &test.fix),
+        Language::Arabic => (&test.reason_ar, &test.fix_ar),
+    };
+    html! {
+        @if !reason.is_empty() { p.reason { (reason) } }
+        @if !fix.is_empty() { p.fix { strong { (view.say("What to do:", "ما العمل:")) } " " (fix) } }
+        @if !test.detail.is_empty() && test.status != HealthStatus::Ok {
+            p.detail { code dir="auto" { (test.detail) } }
+        }
+    }
+}
+
+/// The name of a channel.
+pub(crate) const fn kind_name(view: &View, kind: Kind) -> &'static str {
+    let (english, arabic) = match kind {
+        Kind::Email => ("E-mail", "البريد الإلكتروني"),
+        Kind::Slack => ("Slack", "Slack"),
+        Kind::Teams => ("Microsoft Teams", "Microsoft Teams"),
+        Kind::M365 => ("Microsoft 365 simulations", "محاكاة Microsoft 365"),
+        Kind::Entra => ("Sign-in", "تسجيل الدخول"),
+        Kind::Webhook => ("Webhook", "ويب هوك"),
+    };
+    match view.language {
+        Language::English => english,
+        Language::Arabic => arabic,
+    }
+}
+
+/// The name of a provider for people.
+pub(crate) const fn provider_name(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Smtp => "SMTP",
+        Provider::Sendgrid => "SendGrid",
+        Provider::Postmark => "Postmark",
+        Provider::Ses => "Amazon SES",
+        Provider::Slack => "Slack",
+        Provider::Teams => "Microsoft Teams",
+        Provider::M365 => "Microsoft 365",
+        Provider::Entra => "Entra / OpenID Connect",
+        Provider::Webhook => "Webhook",
+    }
+}
+
+/// A number with its name.
+pub(crate) fn tile(name: &str, value: &str, note: Option<&str>, tone: &str) -> Markup {
+    html! {
+        div.tile.(tone) {
+            dt { (name) }
+            dd { (value) @if let Some(note) = note { " " small { (note) } } }
+        }
+    }
+}
+
+/// Facts by name.
+pub(crate) fn facts(rows: &[(&str, Markup)]) -> Markup {
+    html! {
+        dl.facts {
+            @for (name, value) in rows { div { dt { (name) } dd { (value) } } }
+        }
+    }
+}
+
+/// Nothing is there yet, and what to do about it.
+pub(crate) fn empty(title: &str, words: &str, action: Option<(&str, &str)>) -> Markup {
+    html! {
+        div.empty {
+            h2 { (title) }
+            p { (words) }
+            @if let Some((link, words)) = action { p { a.button href=(link) { (words) } } }
+        }
+    }
+}
+
+/// To the next page of a list.
+pub(crate) fn more(view: &View, link: Option<String>) -> Markup {
+    html! {
+        @if let Some(link) = link {
+            nav.more aria-label=(view.say("Pages", "الصفحات")) {
+                a.button.second href=(link) rel="next" { (view.say("Next page", "الصفحة التالية")) }
+            }
+        }
+    }
+}
+
+/// One moment in a chart of tests.
+pub(crate) struct Point<'a> {
+    pub(crate) at: &'a str,
+    pub(crate) latency_ms: u64,
+    pub(crate) status: HealthStatus,
+}
+
+/// Response times of tests, oldest first, as a line with its failures marked; the same as a table for those who do not
+/// see it. Time runs with the direction of the language.
+pub(crate) fn response_times(view: &View, points: &[Point<'_>]) -> Markup {
+    const WIDTH: usize = 640;
+    const HEIGHT: u64 = 140;
+    const ROOM: u64 = 10;
+    if points.len() < 2 {
+        return html! {};
+    }
+    let longest = points.iter().map(|point| point.latency_ms).max().unwrap_or(0).max(1);
+    let place = |(index, point): (usize, &Point<'_>)| {
+        let x = index * WIDTH / (points.len() - 1);
+        let x = if view.language == Language::Arabic { WIDTH - x } else { x };
+        (x, ROOM + HEIGHT - point.latency_ms * HEIGHT / longest)
+    };
+    let line: Vec<_> = points.iter().enumerate().map(&place).map(|(x, y)| format!("{x},{y}")).collect();
+    let failed = points.iter().enumerate().filter(|(_, point)| point.status == HealthStatus::Fail);
+    let label = format!(
+        "{} {}",
+        view.say("Response times of the last tests; the longest took", "أزمنة استجابة آخر الاختبارات؛ أطولها"),
+        view.ms(longest)
+    );
+    html! {
+        figure.chart {
+            svg viewBox="0 0 640 160" role="img" aria-label=(label) preserveAspectRatio="none" {
+                line.axis x1="0" y1="150" x2="640" y2="150" {}
+                line.grid x1="0" y1="80" x2="640" y2="80" {}
+                line.grid x1="0" y1="10" x2="640" y2="10" {}
+                polyline points=(line.join(" ")) {}
+                @for (x, y) in failed.map(&place) { circle cx=(x) cy=(y) r="5" {} }
+            }
+            figcaption { (label) }
+            details {
+                summary { (view.say("The same as a table", "البيانات نفسها في جدول")) }
+                div.scroll tabindex="0" role="region" aria-label=(label) {
+                    table {
+                        thead { tr {
+                            th scope="col" { (view.say("When", "متى")) }
+                            th scope="col" { (view.say("Result", "النتيجة")) }
+                            th scope="col" { (view.say("Time taken", "المدة")) }
+                        } }
+                        tbody {
+                            @for point in points.iter().rev() {
+                                tr { td { (view.time(point.at)) } td { (result(view, point.status)) } td { (view.ms(point.latency_ms)) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

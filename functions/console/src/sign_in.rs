@@ -1,0 +1,302 @@
+//! Signing in and out.
+//!
+//! The session's id is made anew at each sign-in, whatever the browser brought along, so nobody can plant one; what was
+//! there before ends. Attempts are counted by address in each instance, besides the gateway's own limit on this route and
+//! the suspension of keys that are tried with wrong secrets.
+
+use crate::{
+    cookies,
+    flash::Flash,
+    origin,
+    page::{Page, redirect, title_of},
+    view::{Theme, View},
+    visit::{Console, Posted, Sent, Visit, hash},
+};
+use api::problem::{Problem, ProblemKind};
+use axum::{
+    body::Body,
+    extract::{Query, State},
+    http::{Extensions, HeaderMap, HeaderValue},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::{
+    audit::AuditEntry,
+    key::ApiKey,
+    principal::{Principal, Scope},
+    session::{Credential, Session},
+    tenant::TenantScope,
+    time::{MINUTE_MS, Timestamp},
+};
+use http::header;
+use maud::html;
+use runtime::{
+    entropy,
+    http::{Answer, Failed, source_ip},
+    secrets::SecretSource,
+};
+use serde::Deserialize;
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+use store::{Access, KeyUses, Sessions};
+
+/// How many failed attempts from one address an instance takes in [`ATTEMPTS_WITHIN_MS`].
+const ATTEMPTS_MAX: u32 = 10;
+const ATTEMPTS_WITHIN_MS: i64 = 5 * MINUTE_MS;
+/// How many addresses are remembered.
+const ADDRESSES: usize = 1_000;
+
+/// Failed attempts by address: how many, and since when.
+#[derive(Default)]
+pub(crate) struct Attempts(Mutex<HashMap<Option<IpAddr>, (u32, Timestamp)>>);
+
+impl Attempts {
+    /// In how many seconds this address may try again, if not now.
+    fn wait_s(&self, source: Option<IpAddr>, now: Timestamp) -> Option<u32> {
+        let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, since) = attempts.get(&source)?;
+        let left_ms = ATTEMPTS_WITHIN_MS - now.since_ms(*since);
+        (*count >= ATTEMPTS_MAX && left_ms > 0).then(|| u32::try_from(left_ms / 1_000 + 1).unwrap_or(1))
+    }
+
+    fn failed(&self, source: Option<IpAddr>, now: Timestamp) {
+        let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if attempts.len() >= ADDRESSES {
+            attempts.retain(|_, (_, since)| now.since_ms(*since) < ATTEMPTS_WITHIN_MS);
+        }
+        let (count, since) = attempts.entry(source).or_insert((0, now));
+        if now.since_ms(*since) >= ATTEMPTS_WITHIN_MS {
+            (*count, *since) = (0, now);
+        }
+        *count += 1;
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    next: String,
+}
+
+/// `GET /console/sign-in`.
+pub(crate) async fn ask<S, P>(
+    State(console): State<Arc<Console<S, P>>>,
+    headers: HeaderMap,
+    Query(asked): Query<Asked>,
+) -> Page {
+    let path = origin::local(&asked.next).map_or_else(
+        || "/console/sign-in".to_owned(),
+        |next| format!("/console/sign-in?next={}", form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>()),
+    );
+    form(&console.view(&headers, &path), &asked.next, None)
+}
+
+fn form(view: &View, next: &str, problem: Option<(&str, &str)>) -> Page {
+    let body = html! {
+        div.card.sign-in {
+            h1 { (view.say("Sign in", "تسجيل الدخول")) }
+            p.quiet { (view.say(
+                "Use an API key that has the scope console:use.",
+                "استخدم مفتاح API يحمل الصلاحية console:use.",
+            )) }
+            @if let Some((title, detail)) = problem {
+                div.toast.bad role="alert" #problem {
+                    p { (title) }
+                    @if !detail.is_empty() { p.detail lang="en" dir="auto" { (detail) } }
+                }
+            }
+            form method="post" action=(view.link("/sign-in")) {
+                @if origin::local(next).is_some() { input type="hidden" name="next" value=(next); }
+                div.field {
+                    label for="key" { (view.say("API key", "مفتاح API")) }
+                    input #key type="password" name="key" required autocomplete="current-password" spellcheck="false"
+                        dir="ltr" placeholder="tk_live_…" aria-describedby=[problem.map(|_| "problem")]
+                        aria-invalid=[problem.map(|_| "true")];
+                }
+                button.button.wide type="submit" { (view.say("Sign in", "تسجيل الدخول")) }
+            }
+        }
+    };
+    Page::bare(view, view.say("Sign in", "تسجيل الدخول"), &body)
+}
+
+/// Why somebody is not let in.
+enum Refused {
+    Kind(ProblemKind, &'static str),
+    Wait(u32),
+}
+
+/// `POST /console/sign-in`.
+pub(crate) async fn sign_in<S, P>(
+    State(console): State<Arc<Console<S, P>>>,
+    headers: HeaderMap,
+    extensions: Extensions,
+    Sent(form_sent): Sent,
+) -> Answer<Response>
+where
+    S: Access + KeyUses + Sessions,
+    P: SecretSource,
+{
+    let source = source_ip(&extensions).and_then(|ip| ip.parse().ok());
+    let next = form_sent.text("next");
+    match begin(&console, form_sent.text("key"), source, &headers).await? {
+        Ok(id) => {
+            let view = console.view(&headers, "/console/sign-in");
+            let target = origin::local(next).unwrap_or("/console");
+            let mut response = redirect(&format!("{}{target}", view.base), None);
+            if let Some(cookie) = cookies::set(cookies::SESSION, &id, None) {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            Ok(response)
+        }
+        Err(refused) => {
+            let view = console.view(&headers, "/console/sign-in");
+            Ok(refuse(&view, next, &refused))
+        }
+    }
+}
+
+fn refuse(view: &View, next: &str, refused: &Refused) -> Response {
+    match refused {
+        Refused::Kind(kind, detail) => {
+            let title = match kind {
+                ProblemKind::Unauthenticated => view.say("This is no key that we know.", "هذا المفتاح غير معروف."),
+                kind => title_of(view, *kind),
+            };
+            form(view, next, Some((title, detail))).with_status(kind.status()).into_response()
+        }
+        Refused::Wait(seconds) => {
+            let title = view.say("Too many attempts. Wait a few minutes.", "محاولات كثيرة. انتظر بضع دقائق.");
+            let mut response = form(view, next, Some((title, ""))).with_status(429).into_response();
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+            response
+        }
+    }
+}
+
+/// Begins a session for the holder of a key; its id.
+async fn begin<S, P>(
+    console: &Console<S, P>,
+    presented: &str,
+    source: Option<IpAddr>,
+    headers: &HeaderMap,
+) -> Answer<Result<String, Refused>>
+where
+    S: Access + KeyUses + Sessions,
+    P: SecretSource,
+{
+    let now = console.now();
+    if let Some(seconds) = console.attempts.wait_s(source, now) {
+        return Ok(Err(Refused::Wait(seconds)));
+    }
+    let refused = |kind, detail| {
+        console.attempts.failed(source, now);
+        Ok(Err(Refused::Kind(kind, detail)))
+    };
+    let holder = match ApiKey::parse(presented) {
+        None => None,
+        Some(key) => console.keys.holder(&key, source, now).await?,
+    };
+    let Some(holder) = holder else {
+        return refused(ProblemKind::Unauthenticated, "");
+    };
+    if let Some(kind) = holder.refusal(source, now) {
+        return refused(kind, "");
+    }
+    let record = holder.record();
+    if !holder.is_current() {
+        return refused(ProblemKind::KeyRevoked, "This key has a new secret. Use that.");
+    }
+    if !record.grants.iter().any(|grant| grant.covers(Scope::ConsoleUse)) {
+        return refused(ProblemKind::Forbidden, "This key lacks the scope `console:use`.");
+    }
+    let id = URL_SAFE_NO_PAD.encode(entropy::bytes::<32>().map_err(|error| {
+        tracing::error!(%error, "no session can be begun");
+        Failed::from(Problem::new(ProblemKind::Unavailable, "Nothing was begun; try again."))
+    })?);
+    let principal = Principal::ApiKey(record.id.clone());
+    let session = Session {
+        tenant: record.tenant.clone(),
+        principal: principal.clone(),
+        credential: Credential::of_key(record),
+        created_at: now,
+        seen_at: now,
+    };
+    let audit = AuditEntry {
+        principal,
+        action: "console.signed_in",
+        target: record.id.to_string(),
+        detail: String::new(),
+        at: now,
+    };
+    console.keys.store.begin_session(&scope_of(&session), &hash(&id), &session, &audit).await?;
+    // Whatever was there before is not carried on.
+    if let Some(before) = cookies::read(headers, cookies::SESSION) {
+        console.keys.store.end_session(&hash(before)).await?;
+    }
+    Ok(Ok(id))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the key that names this tenant was just verified")]
+fn scope_of(session: &Session) -> TenantScope {
+    TenantScope::established(session.tenant.clone())
+}
+
+/// `POST /console/sign-out`.
+pub(crate) async fn sign_out<S, P>(
+    State(console): State<Arc<Console<S, P>>>,
+    Posted { visit, .. }: Posted,
+) -> Answer<Response>
+where
+    S: Access + KeyUses + Sessions,
+    P: SecretSource,
+{
+    console.keys.store.end_session(&visit.session).await?;
+    Ok(out(&visit, visit.say("You are signed out.", "تم تسجيل خروجك.")))
+}
+
+/// `POST /console/sign-out-everywhere`.
+pub(crate) async fn sign_out_everywhere<S, P>(
+    State(console): State<Arc<Console<S, P>>>,
+    Posted { visit, .. }: Posted,
+) -> Answer<Response>
+where
+    S: Access + KeyUses + Sessions,
+    P: SecretSource,
+{
+    let caller = &visit.api.caller;
+    console.keys.store.end_sessions(&caller.scope, &caller.principal).await?;
+    Ok(out(&visit, visit.say("You are signed out everywhere.", "تم تسجيل خروجك من كل مكان.")))
+}
+
+fn out(visit: &Visit, words: &str) -> Response {
+    let mut response = redirect(&visit.link("/sign-in"), Some(&Flash::good(words)));
+    if let Some(cookie) = cookies::clear(cookies::SESSION) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// `POST /console/preferences`: language, theme and digits; kept by the browser.
+pub(crate) async fn prefer<S, P>(
+    State(console): State<Arc<Console<S, P>>>,
+    headers: HeaderMap,
+    Sent(form): Sent,
+) -> Response<Body> {
+    let view = console.view(&headers, "/console");
+    let mut preferences = view.preferences;
+    preferences.language = crate::language::Language::of_tag(form.text("language")).or(preferences.language);
+    preferences.theme = Theme::named(form.text("theme")).unwrap_or(preferences.theme);
+    if form.has("digits") {
+        preferences.indic = form.text("digits") == "indic";
+    }
+    let back = origin::local(form.text("back")).unwrap_or("/console");
+    let mut response = redirect(&format!("{}{back}", view.base), None);
+    if let Some(cookie) = cookies::set(cookies::PREFERENCES, &preferences.cookie(), Some(31_536_000)) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
