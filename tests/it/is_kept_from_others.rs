@@ -17,6 +17,8 @@ struct Belongings {
     suppressed: String,
     hook: String,
     hook_event: String,
+    endpoint: String,
+    rule: String,
 }
 
 async fn belongings(tenant: &Tenant) -> Belongings {
@@ -31,6 +33,10 @@ async fn belongings(tenant: &Tenant) -> Belongings {
     tenant.settled("spring").await;
     let key = tenant.post("/v1/keys", &json!({"name": "CI", "scopes": ["campaigns:read"]})).await.expect(201);
     let (hook, hook_event) = crate::receives_webhooks::a_hook_and_its_event(tenant).await;
+    let endpoint = json!({"name": "Orders", "url": "https://receiver.example/in"});
+    let endpoint = tenant.post("/v1/endpoints?test=false", &endpoint).await.expect(201);
+    let rule = tenant.post("/v1/rules", &rule()).await.expect(201);
+    tenant.call(Method::PUT, "/v1/event-types/order.created", &json!({"description": "Placed."})).await.expect(200);
     let suppressed = tenant.address("no-more");
     tenant.post("/v1/suppressions", &json!({"address": suppressed})).await.expect(201);
     Belongings {
@@ -43,6 +49,8 @@ async fn belongings(tenant: &Tenant) -> Belongings {
         suppressed,
         hook,
         hook_event,
+        endpoint: endpoint["id"].as_str().unwrap().to_owned(),
+        rule: rule["id"].as_str().unwrap().to_owned(),
     }
 }
 
@@ -55,7 +63,9 @@ impl Belongings {
             "campaigns" => &self.campaign,
             "keys" => &self.key,
             "hooks" => &self.hook,
-            "tenants" | "tracking" | "suppressions" => &self.tenant,
+            "rules" => &self.rule,
+            "endpoints" => &self.endpoint,
+            "tenants" | "tracking" | "suppressions" | "event-types" => &self.tenant,
             other => panic!("what is the id in {other}?"),
         };
         [
@@ -63,8 +73,10 @@ impl Belongings {
             ("{tenant}", &self.tenant),
             ("{integration_id}", &self.integration),
             ("{delivery_id}", &self.delivery),
+            ("{attempt_id}", &self.delivery),
             ("{address}", &self.suppressed),
             ("{event_id}", &self.hook_event),
+            ("{type}", &"order.created".to_owned()),
         ]
         .into_iter()
         .fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value))
@@ -76,7 +88,7 @@ fn body(tenant: &Tenant, route: &Route) -> Value {
     match route.request {
         None => Value::Null,
         Some("IntegrationCreate") => tenant.email_settings(),
-        Some("IntegrationPatch" | "HookPatch" | "KeyPatch") => json!({"name": "Mine now"}),
+        Some("IntegrationPatch" | "HookPatch" | "KeyPatch" | "EndpointPatch") => json!({"name": "Mine now"}),
         Some("SecretsPut") => json!({"secrets": {"password": "mine now"}}),
         Some("ProbePut") => json!({"interval_minutes": 1}),
         Some("SettingsPatch") => json!({"sandbox": {"email": ["me@evil.example"]}}),
@@ -86,13 +98,29 @@ fn body(tenant: &Tenant, route: &Route) -> Value {
         Some("PreflightRequest") => json!({"campaign_id": "spring", "channel": "email", "recipients": []}),
         Some("SendRequest") => message("email", &[tenant.address("me")]),
         Some("ResendRequest" | "SecretRotate" | "ReEncrypt" | "KeyRegenerate") => json!({}),
+        Some("EndpointCreate") => json!({"name": "Mine", "url": "https://receiver.example/mine"}),
+        Some("EndpointTest" | "EndpointRotate" | "EventResend" | "DeadLetterFilter") => json!({}),
+        Some("RecoverRequest") => json!({"since": "2026-01-01T00:00:00Z"}),
         Some("DryRunRequest") => json!({"recipients": [tenant.address("me")]}),
         Some("SuppressionCreate") => json!({"address": tenant.address("me")}),
         Some("KeyCreate") => json!({"name": "x", "scopes": ["campaigns:read"]}),
+        Some("RuleCreate") => rule(),
+        Some("RulePatch") => json!({"enabled": false}),
+        Some("RuleTry") => json!({"rule": rule(), "event": {"name": "webhook.received", "detail": {}}}),
+        Some("RuleDryRun") => json!({"event": {"name": "webhook.received", "detail": {}}}),
+        Some("EventsRequest") => json!({"type": "order.created", "data": {}}),
+        Some("EventTypeBody") => json!({"description": "Mine now"}),
         Some("HookCreate") => json!({"name": "Mine", "scheme": "github"}),
         Some("TenantCreate") => json!({"id": "x", "name": "x"}),
         Some(other) => panic!("what does a {other} look like?"),
     }
+}
+
+fn rule() -> Value {
+    json!({
+        "name": "Mine", "events": ["webhook.received"],
+        "actions": [{"do": "send", "channel": "email", "to": ["me@evil.example"], "message": {"text": "x"}}],
+    })
 }
 
 fn method(route: &Route) -> Method {
@@ -111,7 +139,12 @@ async fn every_route_with_an_id_answers_404_to_another_tenant_and_changes_nothin
         let answer = other.call(method(route), &theirs.path(route), &body(&other, route)).await;
         // A campaign's name is the caller's own to choose: sending into one of the same name is about one's own, which
         // cannot go without an integration.
-        let expected = if route.function == "enqueue" { (409, "not_ready") } else { (404, "not_found") };
+        // So is the name of a type of events: registering one of the same name is registering one's own.
+        let expected = match (route.function, route.method) {
+            ("enqueue", _) => (409, "not_ready"),
+            ("event-types", "PUT") => (200, ""),
+            _ => (404, "not_found"),
+        };
         let told = answer.body["code"].as_str().unwrap_or_default();
         assert_eq!((answer.status, told), expected, "{} {}: {}", route.method, route.path, answer.text);
         tried += 1;

@@ -12,7 +12,7 @@ use api::{
 use axum::{
     Router,
     extract::State,
-    http::{HeaderMap, StatusCode, header::LOCATION},
+    http::{HeaderMap, StatusCode, header::LOCATION, request::Parts},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -21,6 +21,7 @@ use domain::{
     bundle::WHOLE_BUNDLE_MAX_BYTES,
     campaign::CampaignState,
     ids::{CampaignId, IntegrationId, RequestId, TenantId},
+    log::ApiCall,
     preflight::ready,
     principal::{Caller, Scope},
     simulation::Order,
@@ -28,12 +29,12 @@ use domain::{
     time::{Clock, Timestamp},
 };
 use hub::{
-    check::{Checked, Plan, check},
+    check::{Checked, Plan, check, refuse_events},
     open_campaigns::OpenCampaigns,
 };
 use runtime::{
     caller::Auth,
-    http::{Answer, Json, Path},
+    http::{self as gateway, Answer, Json, Path, Recorded},
     lazy::Lazy,
     queue::Queues,
 };
@@ -71,13 +72,13 @@ async fn send<S: Store, Q: Queues, C: Clock>(
     State(hub): State<Arc<Hub<S, Q, C>>>,
     auth: Auth,
     Path(campaign): Path<CampaignId>,
-    headers: HeaderMap,
+    parts: Parts,
     Json(request): Json<SendRequest>,
 ) -> Answer<Response> {
     let caller = auth.require(Scope::CampaignsSend)?;
-    let request_id = request_id(&headers, caller.scope.tenant(), &campaign)?;
+    let request_id = id_of(&parts.headers, caller.scope.tenant(), &campaign)?;
     let now = hub.clock.now();
-    let has_key = headers.contains_key(IDEMPOTENCY_KEY);
+    let has_key = parts.headers.contains_key(IDEMPOTENCY_KEY);
     let order = well_formed(&request, &campaign, has_key, now)?;
     let body_hash = accept::body_hash(&request);
     let checked = check(&*hub.store, &caller, plan(&request, order.as_ref()), now).await?;
@@ -97,10 +98,16 @@ async fn send<S: Store, Q: Queues, C: Clock>(
         )
         .into());
     }
+    let call = ApiCall {
+        principal: caller.principal.clone(),
+        route: format!("{} {}", parts.method, parts.uri.path()),
+        request_id: gateway::request_id(&parts.extensions).unwrap_or_default(),
+        duration_ms: u32::try_from(hub.clock.now().since_ms(now)).unwrap_or_default(),
+    };
     let accepted = Accepted {
         scope: &caller.scope,
         campaign: &campaign,
-        id: request_id,
+        id: request_id.clone(),
         body_hash,
         content: content.clone(),
         channel: request.channel,
@@ -108,13 +115,18 @@ async fn send<S: Store, Q: Queues, C: Clock>(
         recipients: checked.recipients,
         sandbox: request.sandbox,
         pinned: request.integration_id.is_some(),
+        call,
     };
-    let id = accepted.write_then_queue(&*hub.store, &hub.queues, now).await?;
-    Ok(answer(&campaign, &id, &request))
+    let recorded = accepted.write_then_queue(&*hub.store, &hub.queues, now).await?;
+    let mut answer = answer(&campaign, &request_id, &request);
+    if recorded {
+        answer.extensions_mut().insert(Recorded);
+    }
+    Ok(answer)
 }
 
 /// The request's identity: derived from the `Idempotency-Key` where there is one, fresh otherwise.
-fn request_id(headers: &HeaderMap, tenant: &TenantId, campaign: &CampaignId) -> Answer<RequestId> {
+fn id_of(headers: &HeaderMap, tenant: &TenantId, campaign: &CampaignId) -> Answer<RequestId> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(RequestId::generate()) };
     let key = value.to_str().unwrap_or_default();
     if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MAX {
@@ -126,7 +138,7 @@ fn request_id(headers: &HeaderMap, tenant: &TenantId, campaign: &CampaignId) -> 
 
 /// What can be told wrong without looking anything up. Every fault is named, not only the first.
 fn well_formed(request: &SendRequest, campaign: &CampaignId, has_key: bool, now: Timestamp) -> Answer<Option<Order>> {
-    let mut errors = Vec::new();
+    let mut errors = refuse_events(request.channel, campaign);
     let mut order = None;
     if request.channel.hands_over_whole() {
         match simulation(request, campaign, now) {

@@ -326,6 +326,17 @@ async fn bad_input_is_told_by_field_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn events_are_no_campaign_and_no_campaign_is_named_like_an_endpoint() {
+    let stage = stage().await;
+    let mut events = body(1);
+    events["channel"] = json!("webhook");
+    stage.assert_refused(events, 422, "invalid_request", &["channel"]).await;
+    let path = format!("/v1/campaigns/{}/deliveries", stage.integration.id);
+    let refused = call(&stage.app, &key_of("acme", "campaigns:send"), Method::POST, &path, body(1)).await;
+    assert_eq!((refused.status, &refused.body["errors"][0]["field"]), (422, &json!("campaign_id")), "{}", refused.body);
+}
+
+#[tokio::test]
 async fn another_tenants_integration_is_not_there() {
     let stage = stage().await;
     let mut request = body(1);

@@ -8,7 +8,7 @@ use api::{
 use axum::{Router, extract::State, routing::post};
 use domain::{preflight::ready, principal::Scope, time::Clock};
 use hub::{
-    check::{Plan, check},
+    check::{Plan, check, refuse_events},
     suppressed,
 };
 use runtime::{
@@ -39,6 +39,10 @@ async fn preflight<S: Store, C: Clock>(
     if request.recipients.len() > RECIPIENTS_MAX {
         let message = format!("give a sample of at most {RECIPIENTS_MAX} recipients");
         return Err(Problem::invalid_field("recipients", "too_many", message).into());
+    }
+    let refused = refuse_events(request.channel, &request.campaign_id);
+    if !refused.is_empty() {
+        return Err(Problem::invalid(refused).into());
     }
     let now = hub.clock.now();
     let order = request.simulation.as_ref().map(|body| {

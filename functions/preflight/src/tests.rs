@@ -74,6 +74,14 @@ async fn who_would_be_skipped_is_named_and_keeps_nobody_from_sending() {
 }
 
 #[tokio::test]
+async fn events_are_no_campaign_and_no_campaign_is_named_like_an_endpoint() {
+    let body = json!({"campaign_id": "int_01JD0000000000000000000000", "channel": "webhook", "recipients": []});
+    let answered = call(&app(), &key_of("acme", "*"), Method::POST, "/v1/preflight", body).await;
+    let fields: Vec<_> = answered.body["errors"].as_array().unwrap().iter().map(|it| it["field"].clone()).collect();
+    assert_eq!((answered.status, json!(fields)), (422, json!(["channel", "campaign_id"])));
+}
+
+#[tokio::test]
 async fn a_sample_larger_than_a_request_is_refused() {
     let recipients: Vec<_> =
         (0..1_001).map(|n| json!({"user_id": format!("u{n}"), "address": "a@b.example"})).collect();

@@ -2,11 +2,14 @@
 //! always agree.
 
 use crate::content::{self, Source};
-use api::campaigns::{RecipientBody, TemplateUse};
+use api::{
+    campaigns::{RecipientBody, TemplateUse},
+    problem::FieldProblem,
+};
 use domain::{
     bundle::Recipient,
     channel::Channel,
-    ids::IntegrationId,
+    ids::{CampaignId, IntegrationId},
     integration::{Integration, preferred},
     message::{Content, Message},
     preflight::{Check, Facts, run},
@@ -49,6 +52,22 @@ pub struct Checked {
     pub content: Option<Content>,
     /// The recipients, replaced by test recipients in sandbox mode.
     pub recipients: Vec<Recipient>,
+}
+
+/// What is wrong with a campaign that would be events, or be named like the deliveries of an endpoint. Nothing, mostly.
+#[must_use]
+pub fn refuse_events(channel: Channel, campaign: &CampaignId) -> Vec<FieldProblem> {
+    let fault = |field: &str, message: &str| FieldProblem {
+        field: field.to_owned(),
+        code: "invalid".to_owned(),
+        message: message.to_owned(),
+    };
+    let of_events = (channel == Channel::Webhook)
+        .then(|| fault("channel", "endpoints get events, not campaigns; hand events over with `POST /v1/events`"));
+    let of_endpoint = campaign
+        .endpoint()
+        .map(|_| fault("campaign_id", "is the name of an integration or endpoint; give the campaign one of its own"));
+    of_events.into_iter().chain(of_endpoint).collect()
 }
 
 /// Checks a plan for `caller` at `now`. Every check runs, whatever the others say.

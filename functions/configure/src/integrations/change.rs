@@ -45,6 +45,7 @@ async fn apply<P: Place>(
     wish: Wish,
 ) -> Answer<Integration> {
     let stored = saved::find(hub, &caller.scope, id).await?;
+    saved::refuse_endpoint(stored.provider, "changed", &format!("PATCH /v1/endpoints/{id}"))?;
     let mut faults = Faults::default();
     let (mut next, mut changed) = with_plain_fields(&stored, patch, &mut faults);
     let touched = touched(hub, caller, &stored, patch, &mut faults).await?;

@@ -27,6 +27,7 @@ pub(crate) async fn create<P: Place>(
     Query(wish): Query<Wish>,
     Json(body): Json<IntegrationCreate>,
 ) -> Answer<Response> {
+    saved::refuse_endpoint(body.provider, "created", "POST /v1/endpoints")?;
     let draft = Draft::of_new(&body, &hub.guard)?;
     draft.check_gives(&caller)?;
     let tested = trial::passed(&hub, &draft, wish.for_use(draft.provider, body.enabled)).await?;

@@ -19,6 +19,8 @@ pub(crate) async fn delete<P: Place>(
     Path(id): Path<IntegrationId>,
 ) -> Answer<StatusCode> {
     let now = hub.now();
+    let stored = saved::find(&hub, &caller.scope, &id).await?;
+    saved::refuse_endpoint(stored.provider, "deleted", &format!("DELETE /v1/endpoints/{id}"))?;
     // What is held is let go too: its sender then finds the integration deleted, and cancels it.
     let edit = Edit { action: "integration.deleted", detail: "", release: true };
     saved::edit(&hub, &caller, &id, edit, |integration| integration.deleted_at = Some(now)).await?;

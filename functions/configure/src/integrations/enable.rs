@@ -11,8 +11,13 @@ use api::{
 };
 use axum::extract::State;
 use domain::{
-    channel::Kind, health::HealthStatus, ids::IntegrationId, integration::Integration, principal::Caller,
+    channel::{Kind, Provider},
+    health::HealthStatus,
+    ids::IntegrationId,
+    integration::Integration,
+    principal::Caller,
     tenant::TenantScope,
+    webhook::{Stop, StopCause},
 };
 use runtime::http::{Answer, Json, Path};
 use std::{sync::Arc, time::Duration};
@@ -45,8 +50,14 @@ async fn switch<P: Place>(
 ) -> Answer<Json<IntegrationView>> {
     let action = if enabled { "integration.enabled" } else { "integration.disabled" };
     let edit = Edit { action, detail: "enabled", release: enabled };
+    let now = hub.now();
     let change = |integration: &mut Integration| {
         integration.enabled = enabled && (integration.enabled || may_be_enabled(integration));
+        if integration.provider == Provider::Webhook {
+            // Whatever stopped it before stays the reason.
+            let paused = Stop { cause: StopCause::Paused, at: now };
+            integration.stopped = (!integration.enabled).then(|| integration.stopped.unwrap_or(paused));
+        }
     };
     let edited = saved::edit(hub, caller, id, edit, change).await?;
     let integration = match edited {
@@ -90,6 +101,7 @@ pub(super) async fn release<P: Place>(hub: &Hub<P>, scope: &TenantScope, id: &In
 
 #[cfg(test)]
 mod tests {
+    use super::{Stop, StopCause};
     use crate::stage::{Stage, acme};
     use axum::http::Method;
     use domain::{
@@ -167,6 +179,42 @@ mod tests {
         assert_eq!(stage.post(&format!("{path}/enable"), Value::Null).await.body["rev"], 3);
         let actions = ["integration.created slack", "integration.disabled enabled", "integration.enabled enabled"];
         assert_eq!(stage.audited().await, actions);
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_is_managed_at_its_own_routes_and_may_be_enabled_and_disabled_here() {
+        let stage = Stage::new().await;
+        let wanted = json!({
+            "provider": "webhook", "name": "Orders", "config": {"url": "https://receiver.example/in"},
+            "secrets": {"signing_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+        });
+        let refused = |answer: &runtime::testing::Answered, route: &str| {
+            assert_eq!((answer.status, &answer.body["code"]), (409, &json!("conflict")), "{}", answer.body);
+            assert!(answer.body["detail"].as_str().unwrap().contains(route), "{}", answer.body);
+        };
+        refused(&stage.post("/v1/integrations?test=false", wanted).await, "`POST /v1/endpoints`");
+        // One that was made where it is made.
+        let path = stage.slack_integration().await;
+        let mut endpoint = stage.stored().await.remove(0);
+        (endpoint.provider, endpoint.rev) = (domain::channel::Provider::Webhook, endpoint.rev + 1);
+        let audit = super::saved::entry(&crate::stage::caller(), "endpoint.updated", &endpoint, String::new());
+        store::Integrations::save_integration(&*stage.store, &acme(), &endpoint, None, false, &audit).await.unwrap();
+        let id = &endpoint.id;
+        refused(&stage.patch(&path, json!({"name": "x"})).await, &format!("`PATCH /v1/endpoints/{id}`"));
+        refused(&stage.delete(&path).await, &format!("`DELETE /v1/endpoints/{id}`"));
+        let rotated = stage.put(&format!("{path}/secrets"), json!({"secrets": {"signing_secret": "x"}})).await;
+        refused(&rotated, &format!("`POST /v1/endpoints/{id}/rotate-secret`"));
+        assert_eq!(stage.stored().await, [endpoint]);
+
+        let stopped = async || stage.stored().await.remove(0).stopped;
+        stage.post(&format!("{path}/disable"), Value::Null).await;
+        let paused = Some(Stop { cause: StopCause::Paused, at: START });
+        assert_eq!(stopped().await, paused);
+        stage.clock.advance_ms(1);
+        assert_eq!(stage.post(&format!("{path}/disable"), Value::Null).await.body["rev"], 3, "it is off already");
+        assert_eq!(stopped().await, paused);
+        stage.post(&format!("{path}/enable"), Value::Null).await;
+        assert_eq!(stopped().await, None);
     }
 
     #[tokio::test]

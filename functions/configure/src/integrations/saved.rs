@@ -5,6 +5,7 @@ use crate::hub::{Hub, Place};
 use api::problem::{Problem, ProblemKind};
 use domain::{
     audit::AuditEntry,
+    channel::Provider,
     failure::{Failure, FailureKind},
     health::TestReport,
     ids::IntegrationId,
@@ -21,6 +22,15 @@ use store::{Integrations, SealedSecret, StoreError};
 pub(super) async fn find<P: Place>(hub: &Hub<P>, scope: &TenantScope, id: &IntegrationId) -> Answer<Integration> {
     let found = hub.store.integration(scope, id).await?.filter(|integration| integration.deleted_at.is_none());
     Ok(found.ok_or_else(|| Problem::not_found("integration"))?)
+}
+
+/// 409 for an endpoint of outbound webhooks: `what` is done to it at its own route, in its own words.
+pub(super) fn refuse_endpoint(provider: Provider, what: &str, route: &str) -> Answer<()> {
+    if provider != Provider::Webhook {
+        return Ok(());
+    }
+    let detail = format!("An endpoint of outbound webhooks is {what} at `{route}`.");
+    Err(Problem::new(ProblemKind::Conflict, detail).into())
 }
 
 /// Its secrets, opened. Those that cannot be opened for good count as absent, so that they can be entered again.
@@ -45,8 +55,7 @@ pub(super) fn away(integration: &Integration, failure: &Failure) -> Problem {
     Problem::new(ProblemKind::Unavailable, detail).retry_after(1)
 }
 
-/// The draft's secrets, sealed as the version that `integration` names. Beside them stands who gave it, and of each field
-/// since when it is what it is: `before` is the version that served until now, `is_new` says which fields differ from it.
+/// The draft's secrets, sealed: see [`::hub::sealing::sealed`].
 pub(super) async fn sealed<P: Place>(
     hub: &Hub<P>,
     scope: &TenantScope,
@@ -55,17 +64,8 @@ pub(super) async fn sealed<P: Place>(
     before: u32,
     is_new: impl Fn(&str) -> bool + Send,
 ) -> Answer<SealedSecret> {
-    let known = match before {
-        0 => None,
-        version => hub.store.secret(scope, &integration.id, version).await?,
-    };
-    let known = known.map(|known| known.fields).unwrap_or_default();
-    let mut sealed = hub.vault.seal(scope, &integration.id, integration.secret_version, &draft.secrets).await?;
-    let given = |name: &String| if is_new(name) { Some(sealed.created_at) } else { known.get(name).copied() };
-    // Of a field from before this was kept, nobody knows.
-    sealed.fields = draft.secrets.keys().filter_map(|name| Some((name.clone(), given(name)?))).collect();
-    sealed.by = Some(integration.updated_by.clone());
-    Ok(sealed)
+    let (store, vault) = (&*hub.store, &*hub.vault);
+    ::hub::sealing::sealed(store, vault, scope, integration, &draft.secrets, before, is_new).await
 }
 
 /// What was done, for the audit trail.

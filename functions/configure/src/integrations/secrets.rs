@@ -64,6 +64,8 @@ pub(crate) async fn log<P: Place>(
 
 async fn apply<P: Place>(hub: &Hub<P>, caller: &Caller, id: &IntegrationId, new: &SecretValues) -> Answer<Integration> {
     let stored = saved::find(hub, &caller.scope, id).await?;
+    let route = format!("POST /v1/endpoints/{id}/rotate-secret");
+    saved::refuse_endpoint(stored.provider, "given a new secret", &route)?;
     let draft = draft(hub, caller, &stored, new).await?;
     let tested = trial::passed(hub, &draft, Wish::ALWAYS).await?;
     let next = Integration {

@@ -1,0 +1,10 @@
+//! See the library beside this.
+
+use runtime::{function::Function, http};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), runtime::Error> {
+    let function = Function::start("endpoints")?;
+    let router = endpoints::wired(&function)?;
+    http::run(function, router).await
+}
