@@ -17,6 +17,7 @@ pub(crate) mod key;
 pub(crate) mod kpi;
 pub(crate) mod logs;
 pub(crate) mod preflight;
+pub(crate) mod rules;
 pub(crate) mod secrets;
 pub(crate) mod send;
 pub(crate) mod settings;

@@ -43,6 +43,8 @@ enum Command {
     Events(commands::events::Args),
     /// Inbound webhooks: what providers tell, what was turned away, replays.
     Hooks(commands::hooks::Args),
+    /// Automation rules: what is done when something happens, tried, and watched.
+    Rules(commands::rules::Args),
     /// The tenant's settings: who receives what a sandbox campaign sends.
     Settings(commands::settings::Args),
     /// Message templates, the ready-made ones and the tenant's own.
@@ -78,6 +80,7 @@ async fn main() -> ExitCode {
         Command::Endpoints(args) => commands::endpoints::run(args).await,
         Command::Events(args) => commands::events::run(args).await,
         Command::Hooks(args) => commands::hooks::run(args).await,
+        Command::Rules(args) => commands::rules::run(args).await,
         Command::Settings(args) => commands::settings::run(args).await,
         Command::Templates(args) => commands::templates::run(args).await,
         Command::Preflight(args) => commands::preflight::run(args).await,

@@ -20,6 +20,7 @@ use api::{
     jobs::JobView,
     keys::{KeyCreate, KeyCreated, KeyPatch, KeyRegenerate, KeyView},
     preflight::{PreflightAnswer, PreflightRequest},
+    rules::{RuleCreate, RuleDryRun, RuleDryRunAnswer, RulePatch, RuleTry, RuleView, RunView},
     settings::{SettingsPatch, SettingsView},
     suppressions::{SuppressionCreate, SuppressionView},
     templates::{TemplateBody, TemplateView},
@@ -28,7 +29,7 @@ use api::{
 use domain::{
     bundle::DeliveryStatus,
     hook::EventPattern,
-    ids::{CampaignId, DeliveryId, HookEventId, HookId, IntegrationId, KeyId, TemplateId, TenantId},
+    ids::{CampaignId, DeliveryId, HookEventId, HookId, IntegrationId, KeyId, RuleId, TemplateId, TenantId},
     webhook::EventType,
 };
 use reqwest::Method;
@@ -347,6 +348,49 @@ impl Client {
     /// Stops what is not sent yet for good.
     pub async fn cancel(&self, id: &CampaignId) -> Result<CampaignView, Error> {
         self.post(&format!("/campaigns/{id}/cancel"), &json!({})).await
+    }
+}
+
+/// Automation rules.
+impl Client {
+    /// Lists the automation rules.
+    pub async fn rules(&self) -> Result<Vec<RuleView>, Error> {
+        self.all("/rules", &[]).await
+    }
+
+    /// One automation rule, with what was counted in this hour.
+    pub async fn rule(&self, id: &RuleId) -> Result<RuleView, Error> {
+        self.get(&format!("/rules/{id}")).await
+    }
+
+    /// Creates an automation rule.
+    pub async fn create_rule(&self, rule: &RuleCreate) -> Result<RuleView, Error> {
+        self.post("/rules", rule).await
+    }
+
+    /// Changes an automation rule.
+    pub async fn change_rule(&self, id: &RuleId, patch: &RulePatch) -> Result<RuleView, Error> {
+        self.read(self.request(Method::PATCH, &format!("/rules/{id}")).json(patch)).await
+    }
+
+    /// Deletes an automation rule.
+    pub async fn delete_rule(&self, id: &RuleId) -> Result<(), Error> {
+        self.text(self.request(Method::DELETE, &format!("/rules/{id}"))).await.map(drop)
+    }
+
+    /// Tries a saved rule on an event.
+    pub async fn try_rule(&self, id: &RuleId, event: &RuleDryRun) -> Result<RuleDryRunAnswer, Error> {
+        self.post(&format!("/rules/{id}/dry-run"), event).await
+    }
+
+    /// Tries a rule that is not saved on an event.
+    pub async fn try_unsaved_rule(&self, wanted: &RuleTry) -> Result<RuleDryRunAnswer, Error> {
+        self.post("/rules/dry-run", wanted).await
+    }
+
+    /// What an automation rule did, for the newest events first.
+    pub async fn rule_runs(&self, id: &RuleId, limit: usize) -> Result<Vec<RunView>, Error> {
+        self.first(&format!("/rules/{id}/runs"), &[], limit).await
     }
 }
 
