@@ -8,6 +8,7 @@ use domain::{
     bundle::{Bundle, BundleId, Envelope, Payload, Recipient},
     channel::Channel,
     ids::{CampaignId, IntegrationId, RequestId},
+    log::ApiCall,
     message::Content,
     tenant::TenantScope,
     time::Timestamp,
@@ -29,29 +30,33 @@ pub(crate) struct Accepted<'a> {
     pub(crate) sandbox: bool,
     /// Whether the caller named the integration.
     pub(crate) pinned: bool,
+    /// The call that it comes with.
+    pub(crate) call: ApiCall,
 }
 
 impl Accepted<'_> {
-    /// Writes the request and its bundles, then queues them. A repeat completes what the first try left undone.
+    /// Writes the request and its bundles, then queues them. A repeat completes what the first try left undone; of one that
+    /// is none, what was stored tells of the call, and this is true.
     pub(crate) async fn write_then_queue(
         self,
         store: &impl Bundles,
         queues: &impl Queues,
         now: Timestamp,
-    ) -> Answer<RequestId> {
+    ) -> Answer<bool> {
         let bundles = self.bundles(now);
         let request = Request {
-            id: self.id.clone(),
+            id: self.id,
             campaign: self.campaign.clone(),
             body_hash: self.body_hash,
             bundles: 0,
             dispatched: false,
             created_at: now,
             envelope: Envelope { content: self.content },
-            call: None,
+            call: Some(self.call),
         };
         match accept::write_then_queue(store, queues, self.scope, request, bundles).await? {
-            accept::Accepted::Stored => Ok(self.id),
+            accept::Accepted::Stored => Ok(true),
+            accept::Accepted::Repeated => Ok(false),
             accept::Accepted::OtherBody => Err(other_body().into()),
         }
     }

@@ -200,22 +200,16 @@ impl<S: Store, Q: Queues> Sweeper<S, Q> {
         let Some(request) = self.store.request(scope, campaign, id).await?.filter(|request| !request.dispatched) else {
             return Ok(Work::Nothing);
         };
-        let origin = |number| BundleId { request: id.clone(), number, generation: 0 };
         if request.bundles == 0 {
-            return self.look_at_bundle(scope, campaign, &origin(None), now).await;
+            let single = BundleId { request: id.clone(), number: None, generation: 0 };
+            return self.look_at_bundle(scope, campaign, &single, now).await;
         }
-        let found: Vec<Option<Bundle>> = stream::iter(0..request.bundles)
-            .map(|number| async move {
-                let origin = origin(Some(number));
-                let generations = self.store.generations(scope, campaign, &origin).await?;
-                Ok::<_, StoreError>(generations.into_iter().find(|bundle| bundle.id == origin))
-            })
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
-        let missing = found.iter().filter(|bundle| bundle.is_none()).count();
+        // Counted, not looked for by number: an endpoint's bundles have the numbers of those of the request's events that
+        // it wants.
+        let found = self.store.bundles_of(scope, campaign, id).await?;
+        let missing = usize::from(request.bundles).saturating_sub(found.len());
         if missing == 0 {
-            let queued = found.into_iter().flatten().filter(|bundle| bundle.state == BundleState::Queued);
+            let queued = found.into_iter().filter(|bundle| bundle.state == BundleState::Queued);
             return Ok(Work::Dispatch(queued.collect()));
         }
         if now.since_ms(request.created_at) < REPEATED_WITHIN_MS {
@@ -273,6 +267,15 @@ mod tests {
         assert!(stage.request(&id).await.dispatched);
         stage.clock.advance_ms(HOUR_MS);
         assert_eq!(stage.sweep().await, Swept::default(), "it is done");
+    }
+
+    #[tokio::test]
+    async fn bundles_are_swept_whatever_their_numbers() {
+        let stage = Stage::new();
+        let id = stage.accept_numbered(&[2, 40, 999]).await;
+        stage.clock.advance_ms(MINUTE_MS);
+        assert_eq!(stage.sweep().await, Swept { queued: 3, dispatched: 1, ..Swept::default() });
+        assert!(stage.request(&id).await.dispatched);
     }
 
     /// Row 1 of the fault matrix, for a request of one recipient.

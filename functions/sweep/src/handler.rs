@@ -54,7 +54,10 @@ impl Swept {
             ("abandoned", self.abandoned),
             ("released", self.released),
         ])
-        .with_failed(self.failed, "things could not be done; the next sweep tries again, and the log of `sweep` says why")
+        .with_failed(
+            self.failed,
+            "things could not be done; the next sweep tries again, and the log of `sweep` says why",
+        )
     }
 
     fn reminders(&self) -> Outcome {

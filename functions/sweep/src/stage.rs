@@ -125,6 +125,16 @@ impl Stage {
         id
     }
 
+    /// Accepts a request whose bundles have these numbers, as an endpoint's may have.
+    pub(crate) async fn accept_numbered(&self, numbers: &[u16]) -> RequestId {
+        let id = RequestId::generate();
+        let count = u16::try_from(numbers.len()).unwrap();
+        self.store.create_request(&self.scope, &self.header(&id, count), None).await.unwrap();
+        let bundles: Vec<(Bundle, Payload)> = numbers.iter().map(|number| self.bundle(&id, Some(*number))).collect();
+        self.store.write_bundles(&self.scope, &bundles, false).await.unwrap();
+        id
+    }
+
     /// Accepts a request of one recipient.
     pub(crate) async fn accept_single(&self) {
         let id = RequestId::generate();
