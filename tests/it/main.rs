@@ -23,6 +23,7 @@ mod tenant;
 mod time_of_day;
 
 // What a user does, and what others may not.
+mod automates;
 mod chooses_how_it_sends;
 mod delivers_events;
 mod erases_a_tenant;
