@@ -20,7 +20,11 @@ impl Retention for MemoryStore {
         self.call("let_go", |state| {
             let (mut gone, integrations) = state.integrations.let_go(scope, now);
             for id in integrations {
-                gone.records += state.bundles.let_go(scope, &CampaignId::of_endpoint(&id));
+                let campaign = CampaignId::of_endpoint(&id);
+                gone.records += state.bundles.let_go(scope, &campaign);
+                let before = state.answers.len();
+                state.answers.retain(|(tenant, of, _), _| tenant != scope.tenant() || *of != campaign);
+                gone.records += before - state.answers.len();
                 gone.records += usize::from(state.rates.remove(&(scope.tenant().clone(), id)).is_some());
             }
             gone.secrets += state.hooks.let_go(scope, now);
