@@ -3,7 +3,7 @@
 mod calls;
 mod error;
 
-pub use calls::DeliveryQuery;
+pub use calls::{DeliveryQuery, LogQuery};
 pub use error::{Error, Reason};
 
 use api::page::List;
@@ -111,11 +111,17 @@ impl Client {
 
     /// The body of a successful answer.
     async fn text(&self, request: RequestBuilder) -> Result<String, Error> {
+        Ok(self.text_and_link(request).await?.0)
+    }
+
+    /// The body of a successful answer, with its header `Link`.
+    async fn text_and_link(&self, request: RequestBuilder) -> Result<(String, Option<String>), Error> {
         let unreachable = |source| Error::Unreachable { endpoint: self.endpoint.clone(), source };
         let answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
+        let link = answer.headers().get("link").and_then(|link| link.to_str().ok()).map(str::to_owned);
         let text = answer.text().await.map_err(unreachable)?;
-        if status.is_success() { Ok(text) } else { Err(Error::refused(status.as_u16(), text)) }
+        if status.is_success() { Ok((text, link)) } else { Err(Error::refused(status.as_u16(), text)) }
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod integrations;
 pub(crate) mod key;
 pub(crate) mod kpi;
 pub(crate) mod logs;
+pub(crate) mod output;
 pub(crate) mod preflight;
 pub(crate) mod rules;
 pub(crate) mod secrets;

@@ -12,3 +12,4 @@ pub mod receivers;
 pub mod recipients;
 pub mod slack;
 pub mod stack;
+pub mod tail;

@@ -21,8 +21,8 @@ enum Command {
     Down(commands::down::Args),
     /// Show the local stacks, what runs of them, and the last run of each scheduled job.
     Status(commands::status::Args),
-    /// Show what functions and processes of a local stack logged.
-    Logs(commands::logs::Args),
+    /// Show what functions and processes of a local stack print.
+    Output(commands::output::Args),
     /// Do the hub's main job once, on a stack of its own, and show what came of it.
     Demo(commands::demo::Args),
     /// Measure what a delivery costs, beside what it may cost.
@@ -57,6 +57,8 @@ enum Command {
     Campaign(commands::campaign::Args),
     /// The addresses to which nothing is sent any more.
     Suppressions(commands::suppressions::Args),
+    /// The log of everything: calls, deliveries, webhooks, tests; looked through, followed, counted, as a file.
+    Logs(commands::logs::Args),
     /// The audit trail: who changed what, and whether any record was altered.
     Audit(commands::audit::Args),
     /// Build the functions for AWS and deploy them to your account.
@@ -69,7 +71,7 @@ async fn main() -> ExitCode {
         Command::Up(args) => commands::up::run(args).await,
         Command::Down(args) => commands::down::run(args).await,
         Command::Status(args) => commands::status::run(args).await,
-        Command::Logs(args) => commands::logs::run(args).await,
+        Command::Output(args) => commands::output::run(args).await,
         Command::Demo(args) => commands::demo::run(args).await,
         Command::Budget(args) => commands::budget::run(args).await,
         Command::Kpi(args) => commands::kpi::run(args).await,
@@ -87,6 +89,7 @@ async fn main() -> ExitCode {
         Command::Send(args) => commands::send::run(args).await,
         Command::Campaign(args) => commands::campaign::run(args).await,
         Command::Suppressions(args) => commands::suppressions::run(args).await,
+        Command::Logs(args) => commands::logs::run(args).await,
         Command::Audit(args) => commands::audit::run(args).await,
         Command::Deploy(args) => commands::deploy::run(args).await,
     };

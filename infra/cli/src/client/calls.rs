@@ -19,6 +19,8 @@ use api::{
     },
     jobs::JobView,
     keys::{KeyCreate, KeyCreated, KeyPatch, KeyRegenerate, KeyView},
+    logs::{LogEntryDetail, LogEntryView, LogStats},
+    page::{LIMIT_MAX, List},
     preflight::{PreflightAnswer, PreflightRequest},
     rules::{RuleCreate, RuleDryRun, RuleDryRunAnswer, RulePatch, RuleTry, RuleView, RunView},
     settings::{SettingsPatch, SettingsView},
@@ -30,6 +32,8 @@ use domain::{
     bundle::DeliveryStatus,
     hook::EventPattern,
     ids::{CampaignId, DeliveryId, HookEventId, HookId, IntegrationId, KeyId, RuleId, TemplateId, TenantId},
+    log::{Direction, EntryStatus, EntryType, LogId},
+    time::Timestamp,
     webhook::EventType,
 };
 use reqwest::Method;
@@ -40,6 +44,52 @@ use serde_json::json;
 pub struct DeliveryQuery {
     /// Only those with this status.
     pub status: Option<DeliveryStatus>,
+}
+
+/// Which entries of the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// Only those of this type.
+    pub kind: Option<EntryType>,
+    /// Only those in this direction.
+    pub direction: Option<Direction>,
+    /// Only those that went like this.
+    pub status: Option<EntryStatus>,
+    /// Only those of this integration, or endpoint.
+    pub integration: Option<IntegrationId>,
+    /// Only those of this inbound webhook.
+    pub hook: Option<HookId>,
+    /// Only those of this campaign.
+    pub campaign: Option<CampaignId>,
+    /// Only those of this event, or with `*` at the end of those that begin so.
+    pub event: Option<String>,
+    /// Only those with this code.
+    pub code: Option<String>,
+    /// From this moment on.
+    pub since: Option<Timestamp>,
+    /// Until this moment.
+    pub until: Option<Timestamp>,
+}
+
+impl LogQuery {
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        fn told(value: Option<&impl ToString>) -> Option<String> {
+            value.map(ToString::to_string)
+        }
+        let all = [
+            ("type", told(self.kind.as_ref())),
+            ("direction", told(self.direction.as_ref())),
+            ("status", told(self.status.as_ref())),
+            ("integration_id", told(self.integration.as_ref())),
+            ("hook_id", told(self.hook.as_ref())),
+            ("campaign_id", told(self.campaign.as_ref())),
+            ("event", self.event.clone()),
+            ("code", self.code.clone()),
+            ("since", told(self.since.as_ref())),
+            ("until", told(self.until.as_ref())),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
 }
 
 /// A text as one segment of a path (RFC 3986, section 3.3).
@@ -592,5 +642,42 @@ impl Client {
         wanted: &EventResend,
     ) -> Result<EventResent, Error> {
         self.post(&format!("/endpoints/{id}/deliveries/{delivery}/resend"), wanted).await
+    }
+}
+
+/// The log of everything.
+impl Client {
+    /// The newest entries, at most `limit`.
+    pub async fn logs(&self, query: &LogQuery, limit: usize) -> Result<Vec<LogEntryView>, Error> {
+        let pairs = query.pairs();
+        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.first("/logs", &pairs, limit).await
+    }
+
+    /// One page of the entries, and where the next begins. It may be short, or empty, and lead on all the same.
+    pub async fn logs_page(&self, query: &LogQuery, cursor: Option<&str>) -> Result<List<LogEntryView>, Error> {
+        let request = self.request(Method::GET, "/logs").query(&query.pairs()).query(&[("limit", LIMIT_MAX)]);
+        self.read(request.query(&cursor.map(|cursor| [("cursor", cursor)]))).await
+    }
+
+    /// One entry.
+    pub async fn log_entry(&self, id: LogId) -> Result<LogEntryDetail, Error> {
+        self.get(&format!("/logs/{id}")).await
+    }
+
+    /// Figures by type and hour.
+    pub async fn log_stats(&self, hours: u32) -> Result<LogStats, Error> {
+        self.get(&format!("/logs/stats?hours={hours}")).await
+    }
+
+    /// The entries as CSV, a part at a time: with the path of the next part where there is one. `next` is that of the
+    /// part before.
+    pub async fn logs_csv(&self, query: &LogQuery, next: Option<&str>) -> Result<(String, Option<String>), Error> {
+        let request = match next {
+            Some(path) => self.request(Method::GET, path),
+            None => self.request(Method::GET, "/logs.csv").query(&query.pairs()),
+        };
+        let (text, link) = self.text_and_link(request).await?;
+        Ok((text, link.and_then(|link| Some(link.strip_prefix("</v1")?.split_once('>')?.0.to_owned()))))
     }
 }
