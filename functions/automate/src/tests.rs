@@ -311,7 +311,7 @@ async fn what_comes_of_a_rule_does_not_set_it_off_again() {
     let own = [
         (
             "delivery.failed",
-            json!({"campaign_id": stage.endpoint.id, "deliveries": [{"id": format!("dlv_{}", run.id.request(1))}]}),
+            json!({"endpoint_id": stage.endpoint.id, "deliveries": [{"id": format!("dlv_{}", run.id.request(1))}]}),
         ),
         ("integration.health_changed", json!({"run_id": run.id})),
         ("webhook.received", json!({"provider_id": run.results[1].made[0]})),

@@ -58,7 +58,7 @@ macro_rules! triggers {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// Whether its detail names an integration, as `integration_id`.
+            /// Whether its detail names an integration, as `integration_id` or `endpoint_id`.
             #[must_use]
             pub const fn names_an_integration(self) -> bool {
                 match self { $(Self::$name => $about,)* }
@@ -246,10 +246,11 @@ impl Happened {
         RunId::of(tenant, rule, self.at, &event)
     }
 
-    /// The integration that it is about.
+    /// The integration, or endpoint, that it is about.
     #[must_use]
     pub fn integration(&self) -> Option<IntegrationId> {
-        self.detail.get("integration_id")?.as_str()?.parse().ok()
+        let named = self.detail.get("integration_id").or_else(|| self.detail.get("endpoint_id"));
+        named?.as_str()?.parse().ok()
     }
 
     /// The message about it.

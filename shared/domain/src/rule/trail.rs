@@ -7,7 +7,7 @@
 //! | sends a message | `delivery.failed` | the delivery's id begins with its request's, and that is made of the run ([`RunId::request`]); its campaign is `rule-<id>` |
 //! | hands an event to an endpoint | `delivery.failed` of the endpoint | the same |
 //! | the same, and the endpoint's receiver calls a hook of ours | `webhook.received` | the `webhook-id` of the call is made of the request; or the body still says `run_id`, as it was posted |
-//! | the same, and the endpoint fails for days | `endpoint.failing`, `endpoint.disabled` | a rule that calls an endpoint is not run for what is told of that endpoint |
+//! | the same, and the endpoint begins to fail | `integration.health_changed`, `endpoint.failing`, `endpoint.disabled` | a rule that calls an endpoint is not run for what is told of that endpoint |
 //! | tests an integration | `integration.health_changed` | the test remembers the run, and the event says `run_id` |
 //!
 //! Keys are neither suspended nor about to expire because of a rule. What a receiver does that hides where its call came
@@ -117,7 +117,7 @@ pub fn named_runs(event: &Happened) -> (BTreeSet<RunId>, Option<RuleId>) {
 /// Whether the rule calls the very endpoint that the event tells of.
 #[must_use]
 pub fn calls_its_cause(rule: &Rule, event: &Happened) -> bool {
-    let about = matches!(event.trigger, Trigger::EndpointFailing | Trigger::EndpointDisabled);
+    let about = matches!(event.trigger, Trigger::EndpointFailing | Trigger::EndpointDisabled | Trigger::HealthChanged);
     let endpoint = event.integration();
     let calls =
         |action: &Action| matches!(action, Action::CallEndpoint(call) if Some(&call.endpoint_id) == endpoint.as_ref());
@@ -206,7 +206,7 @@ mod tests {
         });
         assert_eq!(only(Trigger::DeliveryFailed, failed.clone()), std::slice::from_ref(&run));
         assert_eq!(named_runs(&happened(Trigger::DeliveryFailed, failed)).1, Some(rule.clone()));
-        let by_endpoint = json!({"campaign_id": IntegrationId::generate(), "deliveries": [{"id": format!("dlv_{}", run.request(1))}]});
+        let by_endpoint = json!({"endpoint_id": IntegrationId::generate(), "deliveries": [{"id": format!("dlv_{}", run.request(1))}]});
         assert_eq!(only(Trigger::DeliveryFailed, by_endpoint), std::slice::from_ref(&run));
         for received in [
             json!({"provider_id": format!("msg_{}", run.request(1))}),
@@ -249,7 +249,8 @@ mod tests {
         let told =
             |trigger, of: &IntegrationId| calls_its_cause(&rule, &happened(trigger, json!({"integration_id": of})));
         assert!(told(Trigger::EndpointFailing, &endpoint) && told(Trigger::EndpointDisabled, &endpoint));
-        assert!(!told(Trigger::EndpointFailing, &other) && !told(Trigger::HealthChanged, &endpoint));
+        assert!(told(Trigger::HealthChanged, &endpoint) && !told(Trigger::DeliveryFailed, &endpoint));
+        assert!(!told(Trigger::EndpointFailing, &other));
         assert!(!calls_its_cause(&rule, &happened(Trigger::EndpointFailing, json!({}))));
     }
 }
