@@ -514,7 +514,18 @@ async fn a_delivery_tells_its_whole_story_with_what_was_answered() {
     }
     let other = stage.get(&format!("{path}/deliveries/{}", bundle.id.delivery(0))).await;
     assert_eq!((&other.body["status"], &other.body["attempts"][0]["status"]), (&json!("sent"), &json!(204)));
+}
+
+#[tokio::test]
+async fn what_is_no_delivery_or_attempt_of_the_endpoint_is_404() {
+    let stage = Stage::new().await;
+    let (path, other) = (stage.endpoint().await, stage.endpoint().await);
+    let bundle = stage.events(&path, &["order.created", "order.paid"]).await;
+    let delivery = bundle.id.delivery(1);
+    assert_eq!(stage.get(&format!("{path}/deliveries/{delivery}")).await.status, 200);
     for path in [
+        format!("{other}/deliveries/{delivery}"),
+        format!("{path}/attempts/{delivery}"),
         format!("{path}/deliveries/{}", bundle.id.delivery(7)),
         format!("{path}/deliveries/dlv_01JD0000000000000000000000"),
         format!("{path}/deliveries/x"),
