@@ -29,10 +29,15 @@ use std::{
 };
 use store::{Store, StoreError};
 
-/// How long a sender keeps an event in hand whose predecessor is about to be over, and how often it looks, in
-/// milliseconds. An endpoint that answers takes a fraction of it, and to put the event back would cost more.
+/// How long a sender keeps an event in hand whose predecessor is on its way, in milliseconds: an endpoint that answers
+/// takes a fraction of it, and to put the event back would cost more.
 const PATIENCE_MS: i64 = 5 * SECOND_MS;
-const LOOK_MS: u64 = 250;
+
+/// The same while no sender has the predecessor yet: it may be far behind in the queue.
+const SHORT_PATIENCE_MS: i64 = SECOND_MS;
+
+/// How often it is looked at meanwhile, in milliseconds.
+const LOOK_MS: u64 = 100;
 
 /// How long after its predecessor is due an event is looked at again, in milliseconds.
 const AFTER_MS: i64 = SECOND_MS;
@@ -155,7 +160,9 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             let now = self.clock.now();
             let generations = self.store.generations(scope, &bundle.campaign, after).await?;
             let Some(due) = generations.iter().filter_map(|it| open_until(it, now)).max() else { return Ok(None) };
-            let patience_over = now.since_ms(since) >= PATIENCE_MS;
+            let under_way = generations.iter().any(|it| it.state == BundleState::Sending);
+            let patience_ms = if under_way { PATIENCE_MS } else { SHORT_PATIENCE_MS };
+            let patience_over = now.since_ms(since) >= patience_ms;
             let time_over = deadline.since_ms(now) < super::reserve_ms(bundle.channel) + SECOND_MS;
             if due > now || patience_over || time_over {
                 return Ok(Some(due.max(now).plus_ms(AFTER_MS)));

@@ -456,6 +456,27 @@ async fn a_predecessor_that_is_on_its_way_is_waited_for_in_hand() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_chain_that_is_queued_at_once_goes_link_by_link() {
+    let stage = Stage::new(true).await;
+    let mut chain: Vec<BundleMessage> = Vec::new();
+    for at in 0..20 {
+        let next = stage.accept(&[at.to_string().as_str()], chain.last()).await;
+        chain.push(next);
+    }
+    let expected: Vec<_> = (0..20).map(|at| at.to_string()).collect();
+    // As a batch of a queue is worked on: all at once.
+    let (first, rest) = chain.split_at(10);
+    futures::future::join_all(first.iter().map(|message| stage.deliver(message))).await;
+    assert_eq!((stage.posted(), stage.store.calls("put_back")), (expected[..10].to_vec(), 0));
+    // And the other way round, one by one.
+    for message in rest.iter().rev() {
+        stage.deliver(message).await;
+    }
+    stage.run_ms(5 * MINUTE_MS).await;
+    assert_eq!(stage.posted(), expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_strict_order_nobody_waits() {
     let stage = Stage::new(false).await;
     stage.answers("a", [broken()]);
