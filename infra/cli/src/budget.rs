@@ -6,10 +6,32 @@ pub mod figures;
 pub mod lines;
 pub mod runtime_api;
 
-/// The functions that a delivery to Slack meets.
-pub const ON_THE_WAY: [&str; 4] = ["authorize", "enqueue", "send-slack", "publish"];
+/// The functions that a delivery meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// All of them.
+    pub functions: [&'static str; 5],
+    /// The one that takes requests in.
+    pub takes_in: &'static str,
+    /// The one that speaks to the provider, or the endpoint.
+    pub sender: &'static str,
+}
 
-/// One sender as it is shipped.
+/// The way of a message to Slack.
+pub const TO_SLACK: Way = Way {
+    functions: ["authorize", "enqueue", "send-slack", "publish", "record"],
+    takes_in: "enqueue",
+    sender: "send-slack",
+};
+
+/// The way of an event to an endpoint.
+pub const TO_ENDPOINT: Way = Way {
+    functions: ["authorize", "events", "send-webhook", "publish", "record"],
+    takes_in: "events",
+    sender: "send-webhook",
+};
+
+/// One function as it is shipped.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Artifact {
     /// Its name, as in `functions/<name>`.

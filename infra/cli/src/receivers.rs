@@ -1,8 +1,11 @@
 //! The receivers of webhooks of a local stack, seen from behind: what they got, and how they are made to answer.
 
-use crate::client;
+use crate::client::{self, Client};
+use api::endpoints::EndpointCreate;
+use domain::{ids::IntegrationId, rate::Limits, retry::RetryPolicy, webhook::Signing};
 use doubles::webhook::{Count, Seen, Setup, receiver_url};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Controls a running double.
@@ -21,6 +24,29 @@ impl Receivers {
     /// Where a receiver is posted to.
     pub fn url_of(&self, receiver: &str) -> String {
         receiver_url(&self.url, receiver)
+    }
+
+    /// Makes an endpoint of the tenant's that posts everything to a receiver, which verifies what it is posted.
+    pub async fn connect(&self, client: &Client, receiver: &str) -> Result<IntegrationId, client::Error> {
+        let endpoint = EndpointCreate {
+            name: receiver.to_owned(),
+            url: self.url_of(receiver),
+            description: None,
+            events: Vec::new(),
+            filter: Value::Null,
+            transform: Value::Null,
+            headers: BTreeMap::new(),
+            signing: Signing::Hmac,
+            ordered: false,
+            limits: Limits::default(),
+            retry_policy: RetryPolicy::Standard,
+            secret: None,
+            enabled: true,
+        };
+        let created = client.create_endpoint(&endpoint, false).await?;
+        let keys = created.new_secret.into_iter().collect();
+        self.set_up(receiver, &Setup { keys, ..Setup::default() }).await?;
+        Ok(created.endpoint.id)
     }
 
     /// Says what a receiver knows and does from now on.

@@ -1,6 +1,6 @@
 //! From what was logged to figures a delivery.
 
-use super::ON_THE_WAY;
+use super::Way;
 use crate::{
     cost::{Item, Usage, per_million},
     invocations::Invocation,
@@ -80,7 +80,7 @@ impl Round {
 
 impl Figures {
     /// Adds rounds up.
-    pub fn of(rounds: &[Round]) -> Self {
+    pub fn of(way: Way, rounds: &[Round]) -> Self {
         let deliveries = rounds.iter().map(|round| round.deliveries).sum();
         let billed: Vec<_> = rounds.iter().flat_map(|round| &round.invocations).map(as_billed).collect();
         let usage = Usage {
@@ -94,9 +94,9 @@ impl Figures {
             aws_calls_per_delivery: each(usage.calls(), deliveries),
             poller_calls_per_delivery: each(usage.poller_calls, deliveries),
             dollars_per_million: per_million(usage.dollars(), deliveries),
-            sender_cpu_us: cpu_us(Some("send-slack")),
+            sender_cpu_us: cpu_us(Some(way.sender)),
             all_cpu_us: cpu_us(None),
-            functions: ON_THE_WAY.map(|function| part(function, rounds, cpu_us(Some(function)))).into(),
+            functions: way.functions.map(|function| part(function, rounds, cpu_us(Some(function)))).into(),
             bill: usage.bill(),
             usage,
         }
@@ -151,6 +151,7 @@ pub const fn f64_of(count: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::TO_SLACK;
 
     fn invocation(function: &str, cpu_us: u64, calls: &[(&str, u64)]) -> Invocation {
         Invocation {
@@ -181,7 +182,7 @@ mod tests {
 
     #[test]
     fn counts_are_of_all_rounds_and_cpu_time_of_the_median_one() {
-        let figures = Figures::of(&[round(10_000), round(90_000), round(20_000)]);
+        let figures = Figures::of(TO_SLACK, &[round(10_000), round(90_000), round(20_000)]);
         assert_eq!(figures.deliveries, 300);
         about(figures.aws_calls_per_delivery, 0.11);
         about(figures.poller_calls_per_delivery, 0.02);
@@ -206,6 +207,6 @@ mod tests {
 
     #[test]
     fn nothing_is_nothing() {
-        about(Figures::of(&[]).all_cpu_us, 0.0);
+        about(Figures::of(TO_SLACK, &[]).all_cpu_us, 0.0);
     }
 }

@@ -1,6 +1,6 @@
-//! The senders as they are shipped: what they spend until they are ready, and how large they are.
+//! The functions of a delivery as they are shipped: what they spend until they are ready, and how large they are.
 
-use super::{Fallible, programs::SENDERS};
+use super::{Fallible, programs::HELD_TO_SIZE};
 use std::{path::Path, process::Command};
 use trunkline::{
     budget::{Artifact, runtime_api::init_cpu_us},
@@ -10,9 +10,9 @@ use trunkline::{
 /// The least of so many starts counts: what is above it is the machine's.
 const STARTS: usize = 15;
 
-/// The senders in this folder.
-pub(super) fn of_senders(folder: &Path) -> Fallible<Vec<Artifact>> {
-    SENDERS.into_iter().map(|function| artifact(folder, function)).collect()
+/// Those in this folder that are held to their start and size.
+pub(super) fn all(folder: &Path) -> Fallible<Vec<Artifact>> {
+    HELD_TO_SIZE.into_iter().map(|function| artifact(folder, function)).collect()
 }
 
 fn artifact(folder: &Path, function: &'static str) -> Fallible<Artifact> {

@@ -1,8 +1,13 @@
-//! The load: one tenant sends to Slack through the API, and waits until all of it is sent and told.
+//! The load: one tenant sends to Slack, or hands over events for its endpoint, and waits until all of it has arrived and
+//! was told.
 
 use super::{Fallible, STACK};
-use api::campaigns::{RecipientBody, SendRequest, TemplateUse};
+use api::{
+    campaigns::{RecipientBody, SendRequest, TemplateUse},
+    events::{EventBody, EventsRequest},
+};
 use domain::{channel::Channel, ids::CampaignId, template::Locale};
+use serde_json::json;
 use std::{
     collections::BTreeMap,
     fs,
@@ -10,24 +15,30 @@ use std::{
 };
 use tokio::time::sleep;
 use trunkline::{
-    budget::{ON_THE_WAY, bus::Told, figures::Round},
+    budget::{TO_SLACK, Way, bus::Told, figures::Round},
     client::Client,
     invocations::{self, Invocation},
+    receivers::Receivers,
     stack::{Progress, StackState, integrations::slack_integration},
 };
 
+const RECEIVER: &str = "budget";
 const TEMPLATE: &str = "trunkline.slack.invitation";
 const SENT_WITHIN: Duration = Duration::from_mins(3);
 const LOGGED_WITHIN: Duration = Duration::from_secs(30);
+/// The log's own function is handed changes in batches of up to five seconds.
+const RECORDED_WITHIN: Duration = Duration::from_secs(7);
 const QUIET_FOR: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Requests of the same shape, one after the other.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
+    pub(super) way: Way,
     pub(super) name: &'static str,
     pub(super) requests: u32,
-    pub(super) recipients: u32,
+    /// Recipients, or events.
+    pub(super) a_request: u32,
     /// Between two requests.
     pub(super) pause: Duration,
 }
@@ -36,19 +47,22 @@ pub(super) struct Load {
 pub(super) struct Bench {
     client: Client,
     stack: StackState,
+    receivers: Receivers,
     rounds: u32,
     before: Vec<Invocation>,
 }
 
 impl Bench {
-    /// Connects Slack.
+    /// Connects Slack, and an endpoint that wants everything.
     pub(super) async fn open(stack: &StackState) -> Fallible<Self> {
         if stack.slack.is_none() {
             return Err("the Slack double does not run".into());
         }
         let client = Client::new(&stack.api_url, &stack.key)?;
         client.create_integration(&slack_integration(), false).await?;
-        Ok(Self { client, stack: stack.clone(), rounds: 0, before: Vec::new() })
+        let receivers = Receivers::new(&stack.webhook.as_ref().ok_or("the double of receivers does not run")?.url)?;
+        receivers.connect(&client, RECEIVER).await?;
+        Ok(Self { client, stack: stack.clone(), receivers, rounds: 0, before: Vec::new() })
     }
 
     /// Rounds of the same load.
@@ -63,28 +77,71 @@ impl Bench {
     /// One round, from the first request to the last event.
     pub(super) async fn round(&mut self, load: Load, progress: &Progress) -> Fallible<Round> {
         self.rounds += 1;
-        let name = format!("{} x {} deliveries", load.requests, load.recipients);
-        progress.step(name, async |_| self.send(load).await).await
+        let what = if load.way == TO_SLACK { "deliveries" } else { "events" };
+        let name = format!("{} x {} {what}", load.requests, load.a_request);
+        progress.step(name, async |_| self.measure(load).await).await
     }
 
-    async fn send(&mut self, load: Load) -> Fallible<Round> {
+    async fn measure(&mut self, load: Load) -> Fallible<Round> {
+        let deliveries = u64::from(load.requests) * u64::from(load.a_request);
+        self.before = self.quiet(load.way).await?;
+        let (event_units, invocations) = if load.way == TO_SLACK {
+            self.send(load, deliveries).await?
+        } else {
+            self.hand_over(load, deliveries).await?
+        };
+        Ok(Round { deliveries, requests: u64::from(load.requests), event_units, invocations })
+    }
+
+    async fn send(&self, load: Load, deliveries: u64) -> Fallible<(u64, Vec<Invocation>)> {
         let campaign: CampaignId = format!("budget-{}-{}", self.rounds, load.name).parse()?;
-        let deliveries = u64::from(load.requests) * u64::from(load.recipients);
-        self.before = self.quiet().await?;
         for number in 0..load.requests {
-            let first = number * load.recipients;
-            let recipients = (first..first + load.recipients).map(recipient).collect::<Fallible<_>>()?;
+            let first = number * load.a_request;
+            let recipients = (first..first + load.a_request).map(recipient).collect::<Fallible<_>>()?;
             self.client.send(&campaign, &request(recipients)?, Some(&format!("request-{number}"))).await?;
             sleep(load.pause).await;
         }
         let told = self.told(&campaign, deliveries).await?;
-        let invocations = self.logged(load.requests).await?;
+        let invocations = self.logged(load).await?;
         // Asked only now, so that none of it is counted.
         let totals = self.client.campaign(&campaign).await?.totals.unwrap_or_default();
         if totals.sent != deliveries || told.otherwise > 0 {
             return Err(format!("{} of {deliveries} deliveries of {campaign} were sent", totals.sent).into());
         }
-        Ok(Round { deliveries, requests: u64::from(load.requests), event_units: told.units, invocations })
+        Ok((told.units, invocations))
+    }
+
+    /// Nothing is told on the bus of events that arrive: their receiver is asked.
+    async fn hand_over(&self, load: Load, deliveries: u64) -> Fallible<(u64, Vec<Invocation>)> {
+        let before = self.receivers.counts().await?.get(RECEIVER).copied().unwrap_or_default();
+        for number in 0..load.requests {
+            let first = number * load.a_request;
+            let mut events = (first..first + load.a_request).map(event).collect::<Fallible<Vec<_>>>()?;
+            let request = match events.len() {
+                1 => EventsRequest::One(events.remove(0)),
+                _ => EventsRequest::Many { events },
+            };
+            let key = format!("budget-{}-{number}", self.rounds);
+            self.client.post_events(&request, Some(&key)).await?;
+            sleep(load.pause).await;
+        }
+        let deadline = Instant::now() + SENT_WITHIN;
+        loop {
+            let count = self.receivers.counts().await?.get(RECEIVER).copied().unwrap_or_default();
+            if count.refused > 0 {
+                return Err(format!("the receiver refused {} posts", count.refused).into());
+            }
+            if count.proven - before.proven >= deliveries {
+                break;
+            }
+            if Instant::now() > deadline {
+                return Err(
+                    format!("the receiver got only {} of {deliveries} events", count.proven - before.proven).into()
+                );
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+        Ok((0, self.logged(load).await?))
     }
 
     /// Waits on the bus rather than at the API: asking would be counted.
@@ -103,14 +160,16 @@ impl Bench {
     }
 
     /// What was logged since the round began, as soon as every request is in it.
-    async fn logged(&self, requests: u32) -> Fallible<Vec<Invocation>> {
+    async fn logged(&self, load: Load) -> Fallible<Vec<Invocation>> {
+        sleep(RECORDED_WITHIN).await;
+        let (way, requests) = (load.way, load.requests);
         let deadline = Instant::now() + LOGGED_WITHIN;
         loop {
-            let mut new = invocations::since(&self.before, self.quiet().await?);
-            new.retain(|it| ON_THE_WAY.contains(&it.function.as_str()));
+            let mut new = invocations::since(&self.before, self.quiet(way).await?);
+            new.retain(|it| way.functions.contains(&it.function.as_str()));
             let complete =
                 |function: &str| new.iter().filter(|it| it.function == function).count() >= requests as usize;
-            if complete("authorize") && complete("enqueue") {
+            if complete("authorize") && complete(way.takes_in) {
                 return Ok(new);
             }
             if Instant::now() > deadline {
@@ -121,9 +180,9 @@ impl Bench {
 
     /// All that was logged, once nothing is added any more: the emulator writes an invocation's log some time after the
     /// invocation has ended.
-    async fn quiet(&self) -> Fallible<Vec<Invocation>> {
+    async fn quiet(&self, way: Way) -> Fallible<Vec<Invocation>> {
         let on_the_way =
-            |log: &[Invocation]| log.iter().filter(|it| ON_THE_WAY.contains(&it.function.as_str())).count();
+            |log: &[Invocation]| log.iter().filter(|it| way.functions.contains(&it.function.as_str())).count();
         let mut known = invocations::read(STACK).await?;
         loop {
             sleep(QUIET_FOR).await;
@@ -162,4 +221,15 @@ fn recipient(number: u32) -> Fallible<RecipientBody> {
             ("link".to_owned(), format!("https://training.acme.example/t/{number}")),
         ]),
     })
+}
+
+/// As much as an order of a shop says.
+fn event(number: u32) -> Fallible<EventBody> {
+    let data = json!({
+        "id": format!("ord_{number:08}"),
+        "customer": {"id": format!("cus_{number:08}"), "name": "Sara Haddad", "country": "DE"},
+        "lines": [{"sku": "A-100", "quantity": 2, "price": 19.90}, {"sku": "B-200", "quantity": 1, "price": 5.00}],
+        "total": 44.80, "currency": "EUR", "note": "بعد الظهر من فضلك",
+    });
+    Ok(EventBody { kind: "order.created".parse()?, data, key: Some(format!("ord_{number:08}")), timestamp: None })
 }

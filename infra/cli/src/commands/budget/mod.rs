@@ -18,7 +18,10 @@ use std::{
 };
 use tokio::signal::ctrl_c;
 use trunkline::{
-    budget::figures::{Figures, key_calls_per_delivery},
+    budget::{
+        TO_ENDPOINT, TO_SLACK,
+        figures::{Figures, key_calls_per_delivery},
+    },
     stack::{self, Progress, StackState, UpOptions},
 };
 
@@ -29,11 +32,16 @@ const STACK: &str = "budget";
 const ROUNDS: u32 = 3;
 
 /// Many recipients a request.
-const MANY: Load = Load { name: "many", requests: 30, recipients: 100, pause: Duration::ZERO };
+const MANY: Load = Load { way: TO_SLACK, name: "many", requests: 30, a_request: 100, pause: Duration::ZERO };
 /// One recipient a request.
-const ONE: Load = Load { name: "one", requests: 300, recipients: 1, pause: Duration::ZERO };
+const ONE: Load = Load { way: TO_SLACK, name: "one", requests: 300, a_request: 1, pause: Duration::ZERO };
 /// One recipient a request, so far apart that nothing a function remembers for seconds is of use to the next.
-const SELDOM: Load = Load { name: "seldom", requests: 8, recipients: 1, pause: Duration::from_millis(2_500) };
+const SELDOM: Load =
+    Load { way: TO_SLACK, name: "seldom", requests: 8, a_request: 1, pause: Duration::from_millis(2_500) };
+/// Many events a request, to one endpoint.
+const MANY_EVENTS: Load = Load { way: TO_ENDPOINT, ..MANY };
+/// One event a request, to one endpoint.
+const ONE_EVENT: Load = Load { way: TO_ENDPOINT, ..ONE };
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -82,7 +90,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
 }
 
 async fn measure(state: &StackState, binaries: &Path, progress: &Progress) -> Fallible<Report> {
-    let senders = progress.step("Senders: start and size", async |_| artifacts::of_senders(binaries)).await?;
+    let artifacts = progress.step("Functions: start and size", async |_| artifacts::all(binaries)).await?;
     let mut bench = load::Bench::open(state).await?;
     // As many processes as the load keeps busy are started here, and their caches filled.
     let mut warm_up = vec![bench.round(MANY, progress).await?];
@@ -92,7 +100,13 @@ async fn measure(state: &StackState, binaries: &Path, progress: &Progress) -> Fa
     // The emulator keeps a process's last lines back until its next invocation: each load has some of the same before.
     warm_up.push(bench.round(Load { requests: 1, ..SELDOM }, progress).await?);
     let seldom = bench.rounds(SELDOM, 1, progress).await?;
-    let all: Vec<_> = warm_up.iter().chain(&many).chain(&one).chain(&seldom).collect();
+    warm_up.push(bench.round(MANY_EVENTS, progress).await?);
+    let many_events = bench.rounds(MANY_EVENTS, ROUNDS, progress).await?;
+    warm_up.push(bench.round(Load { requests: 30, ..ONE_EVENT }, progress).await?);
+    let one_event = bench.rounds(ONE_EVENT, ROUNDS, progress).await?;
+    let all: Vec<_> = [&warm_up, &many, &one, &seldom, &many_events, &one_event].into_iter().flatten().collect();
     let key_calls = key_calls_per_delivery(&all);
-    Ok(Report::new(senders, Figures::of(&many), Figures::of(&one), Figures::of(&seldom), key_calls))
+    let messages = [&many, &one, &seldom].map(|rounds| Figures::of(TO_SLACK, rounds));
+    let events = [&many_events, &one_event].map(|rounds| Figures::of(TO_ENDPOINT, rounds));
+    Ok(Report::new(artifacts, messages, events, key_calls))
 }

@@ -4,22 +4,22 @@
 //! way; nothing they do is counted.
 
 use super::Fallible;
-use std::{fs, os::unix::fs::symlink, path::PathBuf};
+use std::{collections::BTreeSet, fs, os::unix::fs::symlink, path::PathBuf};
 use trunkline::{
-    budget::ON_THE_WAY,
+    budget::{TO_ENDPOINT, TO_SLACK},
     stack::{Progress, Project, build_only},
 };
 
-/// The senders: what the budget says of start and size holds for each of them.
-pub(super) const SENDERS: [&str; 2] = ["send-slack", "send-email"];
+/// What the budget says of start and size holds for each of these.
+pub(super) const HELD_TO_SIZE: [&str; 4] = ["send-slack", "send-email", "send-webhook", "events"];
 
 /// Builds what is missing and returns the folder to deploy.
 pub(super) async fn build(progress: &Progress) -> Fallible<PathBuf> {
     let project = Project::here();
-    let mut shipped = ON_THE_WAY.to_vec();
-    shipped.push("send-email");
-    // Its own CPU time is not counted, but a slow double would lengthen what is billed.
-    let with_double: Vec<_> = shipped.iter().copied().chain(["slack-double"]).collect();
+    let on_the_way = [TO_SLACK, TO_ENDPOINT].into_iter().flat_map(|way| way.functions);
+    let shipped: Vec<_> = on_the_way.chain(HELD_TO_SIZE).collect::<BTreeSet<_>>().into_iter().collect();
+    // Their own CPU time is not counted, but a slow double would lengthen what is billed.
+    let with_double: Vec<_> = shipped.iter().copied().chain(["slack-double", "webhook-double"]).collect();
     progress
         .step("Measured functions, release build", async |bar| build_only(&project, true, &with_double, bar).await)
         .await?;

@@ -7,7 +7,7 @@ use trunkline::{
     budget::{
         Artifact,
         figures::{Figures, each},
-        lines::{Line, lines},
+        lines::{Line, Measured, lines},
     },
     cost::per_million,
 };
@@ -21,13 +21,18 @@ pub(super) struct Report {
     one: Figures,
     /// For information: far apart, so that no cache helps.
     seldom: Figures,
-    senders: Vec<Artifact>,
+    many_events: Figures,
+    one_event: Figures,
+    artifacts: Vec<Artifact>,
 }
 
 impl Report {
-    pub(super) fn new(senders: Vec<Artifact>, many: Figures, one: Figures, seldom: Figures, key_calls: f64) -> Self {
-        let budget = lines(&senders, &many, &one, key_calls);
-        Self { ok: budget.iter().all(|line| line.ok), budget, many, one, seldom, senders }
+    pub(super) fn new(artifacts: Vec<Artifact>, messages: [Figures; 3], events: [Figures; 2], key_calls: f64) -> Self {
+        let ([many, one, seldom], [many_events, one_event]) = (messages, events);
+        let events = Measured { many: &many_events, one: &one_event };
+        let budget = lines(&artifacts, Measured { many: &many, one: &one }, events, key_calls);
+        let ok = budget.iter().all(|line| line.ok);
+        Self { ok, budget, many, one, seldom, many_events, one_event, artifacts }
     }
 
     pub(super) const fn is_met(&self) -> bool {
@@ -40,17 +45,22 @@ impl Report {
         for (title, figures) in self.loads() {
             println!("\n{title}: {} deliveries\n{}", figures.deliveries, functions(figures).trim_fmt());
         }
+        let polled = self.loads().map(|(_, figures)| format!("{:.3}", figures.poller_calls_per_delivery));
         println!(
-            "\nCounts are of all rounds, CPU time is the median round's. SQS is asked {:.3}, {:.3} and {:.3} times more per \
-             delivery by Lambda's pollers, which is in the cost.",
-            self.many.poller_calls_per_delivery,
-            self.one.poller_calls_per_delivery,
-            self.seldom.poller_calls_per_delivery,
+            "\nCounts are of all rounds, CPU time is the median round's. SQS is asked {} times more per delivery by Lambda's \
+             pollers, which is in the cost.",
+            polled.join(", "),
         );
     }
 
-    fn loads(&self) -> [(&'static str, &Figures); 3] {
-        [("100 a request", &self.many), ("1 a request", &self.one), ("1 a request, far apart", &self.seldom)]
+    fn loads(&self) -> [(&'static str, &Figures); 5] {
+        [
+            ("100 a request", &self.many),
+            ("1 a request", &self.one),
+            ("1 a request, far apart", &self.seldom),
+            ("100 events a request", &self.many_events),
+            ("1 event a request", &self.one_event),
+        ]
     }
 
     fn budget(&self) -> Table {
@@ -66,7 +76,8 @@ impl Report {
 
     /// Dollars a million deliveries, by what is paid for.
     fn bills(&self) -> Table {
-        let mut shown = table(["$ A MILLION DELIVERIES", "100 A REQUEST", "1 A REQUEST", "1, FAR APART"]);
+        let mut shown =
+            table(["$ A MILLION DELIVERIES", "100 A REQUEST", "1 A REQUEST", "1, FAR APART", "100 EVENTS", "1 EVENT"]);
         let dollars = |figures: &Figures, dollars| format!("{:.4}", per_million(dollars, figures.deliveries));
         for (place, item) in self.many.bill.iter().enumerate() {
             let mut row = vec![item.what.to_owned()];
@@ -78,7 +89,7 @@ impl Report {
         let mut all = vec!["all".to_owned()];
         all.extend(self.loads().map(|(_, figures)| format!("{:.4}", figures.dollars_per_million)));
         shown.add_row(all);
-        align_right(&mut shown, 1..4);
+        align_right(&mut shown, 1..6);
         shown
     }
 }

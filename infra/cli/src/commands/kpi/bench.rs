@@ -244,7 +244,7 @@ fn between(from: Timestamp, to: Timestamp) -> f64 {
 
 /// The same clock as the functions and the mail server have: all run on this machine.
 #[expect(clippy::disallowed_methods, reason = "nothing is decided by it; a measurement needs the real time")]
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

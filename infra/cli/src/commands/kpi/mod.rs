@@ -5,6 +5,7 @@
 
 mod audience;
 mod bench;
+mod events;
 mod report;
 
 use super::Outcome;
@@ -94,5 +95,6 @@ async fn measure(state: &StackState, deliveries: u32, release: bool, progress: &
     let campaigns = Load { recipients: deliveries, ..CAMPAIGNS };
     let campaigns = async |bar: &_| bench.send(campaigns, &mut arrivals, bar).await;
     let campaigns = progress.step("Campaigns, all at once", campaigns).await?;
-    Ok(Report::new(&tests, &preflights, &steady, &campaigns, release))
+    let events = progress.step("Events to an endpoint", async |bar| events::arrive(state, bar).await).await?;
+    Ok(Report::new(&tests, &preflights, &steady, &campaigns, &events, release))
 }

@@ -3,6 +3,7 @@
 use super::{
     audience::{API, SMTP},
     bench::{Asked, Sent, ToEvent},
+    events::Arrived,
 };
 use crate::commands::api::table;
 use comfy_table::{Cell, CellAlignment, Color};
@@ -16,6 +17,7 @@ const PREFLIGHT: Target = Target::AtLeast(99.0);
 const TEST_MS: Target = Target::AtMost(3_000.0);
 const EMAIL_FAILED: Target = Target::Below(1.0);
 const CHAT_FAILED: Target = Target::Below(0.5);
+const EVENT_MS: Target = Target::AtMost(2_000.0);
 const ROUND_TRIP_MS: Target = Target::AtMost(2_000.0);
 
 /// All that `--json` prints.
@@ -27,7 +29,14 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(tests: &Asked, preflights: &Asked, steady: &[Sent], campaigns: &[Sent], release: bool) -> Self {
+    pub(super) fn new(
+        tests: &Asked,
+        preflights: &Asked,
+        steady: &[Sent],
+        campaigns: &[Sent],
+        events: &Arrived,
+        release: bool,
+    ) -> Self {
         let mut lines = vec![
             Line::share("Preflight passes", PREFLIGHT, preflights.yes, preflights.times_ms.len()),
             Line::share("Test Connection passes", Target::None, tests.yes, tests.times_ms.len()),
@@ -55,6 +64,8 @@ impl Report {
             let times: Vec<f64> = load.iter().flat_map(|it| from(&it.to_event_ms)).copied().collect();
             lines.extend(Line::times(figure, target, &times));
         }
+        lines.extend(Line::times("Event to its receiver, one a request", EVENT_MS, &events.one_ms));
+        lines.extend(Line::times("Event to its receiver, 100 a request", Target::None, &events.many_ms));
         let profile = if release { "release" } else { "debug" };
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let machine = format!("{cores} cores {}, {profile} builds, emulated AWS", consts::ARCH);
