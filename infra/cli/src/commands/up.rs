@@ -35,8 +35,9 @@ pub(crate) async fn run(Args { name, json, release, iam, binaries }: Args) -> Ou
 }
 
 fn present(state: &StackState) {
-    let StackState { name, api_url, tenant, key, smtp, inbox_dir, events_log, .. } = state;
+    let StackState { name, api_url, console_url, tenant, key, smtp, inbox_dir, events_log, .. } = state;
     println!("API      {api_url}");
+    println!("console  {console_url}  (sign in with the key)");
     println!("tenant   {tenant}");
     println!("key      {key}");
     println!("SMTP     {}:{}  {} / {}", smtp.host, smtp.port, smtp.username, smtp.password);

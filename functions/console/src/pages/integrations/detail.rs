@@ -1,5 +1,6 @@
 //! `GET /console/integrations/{id}`: how one does, what went wrong with it and what to do, its settings.
 
+use super::fields::label;
 use crate::{
     api::Listed,
     language::Language,
@@ -201,8 +202,9 @@ fn probing(visit: &Visit, integration: &IntegrationView, link: &str) -> Markup {
 }
 
 fn settings(visit: &Visit, integration: &IntegrationView) -> Markup {
-    let config = integration.config.iter().map(|(name, value)| (name.as_str(), value_shown(value)));
-    let secrets = integration.secrets.iter().map(|(name, mask)| (name.as_str(), html! { code dir="ltr" { (mask) } }));
+    let config = integration.config.iter().map(|(name, value)| (label(visit, name, name).0, value_shown(value)));
+    let mask = |mask: &str| html! { code dir="ltr" { (mask) } };
+    let secrets = integration.secrets.iter().map(|(name, value)| (label(visit, name, name).0, mask(value)));
     let rows: Vec<_> = config.chain(secrets).collect();
     html! {
         section aria-labelledby="settings" {

@@ -193,9 +193,9 @@ impl Field<'_> {
                 }
                 @if !self.help.is_empty() || !self.example.is_empty() {
                     p.help id={ (id) "-help" } {
-                        span lang="en" dir="auto" { (self.help) }
+                        @if !self.help.is_empty() { span lang="en" dir="auto" { (self.help) } }
                         @if !self.example.is_empty() {
-                            " " (view.say("Example:", "مثال:")) " " code dir="ltr" { (self.example) }
+                            span { (view.say("Example:", "مثال:")) " " code dir="ltr" { (self.example) } }
                         }
                     }
                 }
