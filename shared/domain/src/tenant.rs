@@ -86,7 +86,8 @@ impl Tenant {
 /// The right to read and write one tenant's data. The store takes this and never a bare [`TenantId`], so data of the
 /// wrong tenant does not type-check.
 ///
-/// It is made in these places only, which a lint enforces: where a credential was verified (`runtime::caller`), where
+/// It is made in these places only, which a lint enforces: where a credential was verified (`runtime::caller`, and for the
+/// sessions that began with it `functions/console`), where
 /// trusted machinery names the tenant (our own queue messages, stream records and due index), and where a provider's
 /// report names it or its call a webhook, which reads no more than its proof needs until that is given (`functions/track`,
 /// `functions/receive`).

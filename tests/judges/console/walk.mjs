@@ -1,7 +1,9 @@
 // Walks through the console in a real browser, as people do, and judges every page with axe-core. Reads from the
 // environment where the console is and with which key to sign in; prints one line of JSON for each fact, fails on the first
-// that is not as it should be. Which browser: CHROMIUM, or that of @sparticuz/chromium, which comes as a package.
+// that is not as it should be. Which browser: CHROMIUM, or that of @sparticuz/chromium, which comes as a package with all that
+// it needs (on x86-64), or the machine's own.
 import { strict as assert } from "node:assert";
+import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
@@ -16,10 +18,18 @@ const launch = async () => {
   const quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync"];
   if (CHROMIUM) return chromium.launch({ executablePath: CHROMIUM, args: quiet });
-  const { default: packed } = await import("@sparticuz/chromium");
-  // It comes set up for one page in one process; here contexts come and go.
-  const args = packed.args.filter((arg) => arg !== "--single-process" && arg !== "--no-zygote");
-  return chromium.launch({ executablePath: await packed.executablePath(), args: [...args, ...quiet], headless: true });
+  try {
+    // By this it brings its libraries along, as it does on Lambda.
+    process.env.AWS_LAMBDA_JS_RUNTIME ??= "nodejs22.x";
+    const { default: packed } = await import("@sparticuz/chromium");
+    // It comes set up for one page in one process; here contexts come and go.
+    const args = packed.args.filter((arg) => arg !== "--single-process" && arg !== "--no-zygote");
+    return await chromium.launch({ executablePath: await packed.executablePath(), args: [...args, ...quiet], headless: true });
+  } catch (error) {
+    console.error(`the packaged browser does not start: ${String(error).split("\n")[0]}`);
+  }
+  const own = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
+  return chromium.launch({ executablePath: own, args: quiet });
 };
 const browser = await launch();
 say({ browser: browser.version() });

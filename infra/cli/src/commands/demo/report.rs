@@ -120,9 +120,10 @@ fn align_right(table: &mut Table, from: usize) {
 }
 
 fn go_on(stack: &StackState) {
-    let StackState { api_url, key, tenant, .. } = stack;
+    let StackState { api_url, console_url, key, tenant, .. } = stack;
     println!("Go on with it:");
     println!("  API     {api_url}");
+    println!("  console {console_url}  (sign in with the key)");
     println!("  tenant  {tenant}");
     println!("  key     {key}");
     println!("  inbox   {}", stack.inbox_dir.display());
