@@ -116,7 +116,7 @@ async fn demonstrate(state: &StackState, quiet: bool) -> Fallible<Report> {
     demo.preflight(&configured).await?;
     let sent = demo.send().await?;
     demo.take_over(&configured.email).await?;
-    let bus = demo.post_events().await?;
+    let bus = demo.post_events(&configured.slack.id).await?;
     Ok(Report::new(demo, sent, &bus))
 }
 

@@ -1,11 +1,22 @@
-//! Part 5: the tenant's own events reach the endpoints that want them, whatever these endpoints do.
+//! Part 5: the tenant's own events reach the endpoints that want them, whatever these endpoints do; a rule tells people of one
+//! that is gone, and the log of all of it.
 
 use super::{Demo, Fallible, evidence::Bus};
 use api::{
     endpoints::{DeadLetterFilter, EndpointCreate, EndpointTest},
     events::{EventBody, EventsRequest},
+    rules::{ActionBody, RuleCreate},
 };
-use domain::{ids::IntegrationId, rate::Limits, retry::RetryPolicy, webhook::Signing};
+use domain::{
+    channel::Channel,
+    ids::{IntegrationId, RuleId},
+    log::EntryType,
+    message::Message,
+    rate::Limits,
+    retry::RetryPolicy,
+    rule::{RunState, Send, Trigger},
+    webhook::Signing,
+};
 use doubles::webhook::{Answer, Post, Seen, Setup};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -14,9 +25,12 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::time::sleep;
-use trunkline::client::Error;
+use trunkline::client::{Error, LogQuery};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Who is told on Slack.
+const ON_CALL: &str = "C0ONCALL";
+
 /// How long each outcome may take. The slowest is a retry, after five seconds.
 const WITHIN: Duration = Duration::from_mins(1);
 
@@ -42,8 +56,8 @@ fn taken(seen: &Seen) -> Vec<&Post> {
 }
 
 impl Demo {
-    /// Answers all that was seen on the bus until then.
-    pub(super) async fn post_events(&mut self) -> Fallible<Bus> {
+    /// Answers all that was seen on the bus until then. People are told by Slack.
+    pub(super) async fn post_events(&mut self, slack: &IntegrationId) -> Fallible<Bus> {
         self.part("5. Post events to endpoints, signed; one fails at first, one is paused, one is gone, one is broken");
         // The first wants large orders, as it likes them, and fails at first.
         let orders = EndpointCreate {
@@ -58,6 +72,7 @@ impl Demo {
         let former = self.target("former-customer", never_again(self.everything("former-customer"))).await?;
         let broken = self.target("broken", never_again(self.everything("broken"))).await?;
 
+        let rule = self.rule(slack).await?;
         self.sample(&orders).await?;
         self.answers(&orders, &[500], 204).await?;
         self.answers(&former, &[], 410).await?;
@@ -69,7 +84,31 @@ impl Demo {
         self.retried(&orders, &ids[0]).await?;
         self.resumed(&archive, &ids).await?;
         self.redriven(&broken).await?;
-        self.gone(&former).await
+        let bus = self.gone(&former).await?;
+        self.told_of_it(&rule).await?;
+        self.logged(&orders).await?;
+        Ok(bus)
+    }
+
+    /// A rule by which people hear of endpoints that are stopped.
+    async fn rule(&self, slack: &IntegrationId) -> Fallible<RuleId> {
+        let text = "{{ detail.name }} gets no more events: {{ detail.cause }}.".to_owned();
+        let send = Send {
+            channel: Channel::Slack,
+            integration_id: Some(slack.clone()),
+            to: vec![ON_CALL.to_owned()],
+            message: Message { subject: None, text, html: None, link: None },
+        };
+        let wanted = RuleCreate {
+            name: "Tell the team".to_owned(),
+            enabled: true,
+            events: vec![Trigger::EndpointDisabled],
+            filter: None,
+            actions: vec![ActionBody::Send(send)],
+            max_per_hour: 10,
+        };
+        let create = async |_: &ProgressBar| self.client.create_rule(&wanted).await;
+        Ok(self.progress.step("A rule: tell Slack of stopped endpoints", create).await?.id)
     }
 
     /// An endpoint that wants everything.
@@ -237,5 +276,59 @@ impl Demo {
         it.equal("Webhooks, 410: the endpoint is stopped as", "gone", cause.as_str().unwrap_or("not at all"));
         it.equal("Events: endpoint.disabled", 1, bus.count("endpoint.disabled"));
         Ok(bus)
+    }
+
+    /// The rule ran once for it, and its message arrived.
+    async fn told_of_it(&mut self, rule: &RuleId) -> Fallible<()> {
+        let wait = async |_: &ProgressBar| {
+            let deadline = Instant::now() + WITHIN;
+            loop {
+                let (runs, seen) = (self.client.rule_runs(rule, 10).await?, self.slack.seen().await?);
+                let arrived = seen.by_channel.get(ON_CALL).map_or(0, |posts| posts.accepted);
+                if arrived > 0 && runs.iter().any(|run| run.state == RunState::Done) || Instant::now() > deadline {
+                    return Ok::<_, Error>((runs, arrived));
+                }
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        let (runs, arrived) = self.progress.step("The rule has run, Slack has its message", wait).await?;
+        let state = runs.first().map_or("never ran", |run| run.state.as_str());
+        self.expectations.equal("Automation: the rule's run", "done", state);
+        self.expectations.equal(
+            "Automation: runs, messages on Slack",
+            "1, 1",
+            format!("{}, {arrived}", runs.len()).as_str(),
+        );
+        Ok(())
+    }
+
+    /// The log tells of what was posted.
+    async fn logged(&mut self, orders: &Target) -> Fallible<()> {
+        let query = LogQuery {
+            kind: Some(EntryType::Webhook),
+            integration: Some(orders.id.clone()),
+            event: Some("webhook.*".to_owned()),
+            ..LogQuery::default()
+        };
+        let wait = async |_: &ProgressBar| {
+            let deadline = Instant::now() + WITHIN;
+            loop {
+                let entries = self.client.logs(&query, 10).await?;
+                if entries.len() >= 2 || Instant::now() > deadline {
+                    return Ok::<_, Error>(entries);
+                }
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        let entries = self.progress.step("The log has both attempts", wait).await?;
+        for it in &entries {
+            let status = it.http_status.unwrap_or_default();
+            let ms = it.duration_ms.unwrap_or_default();
+            self.say(format!("     {}  {}  {}  HTTP {status} in {ms} ms", it.at, it.event, it.status.as_str()));
+        }
+        let told: Vec<_> = entries.iter().map(|it| it.event.as_str()).collect();
+        let expected = "webhook.delivered, webhook.retrying";
+        self.expectations.equal("Log: attempts, newest first", expected, told.join(", ").as_str());
+        Ok(())
     }
 }
