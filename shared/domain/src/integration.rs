@@ -99,11 +99,13 @@ impl Integration {
     }
 
     /// When its next probe is due: one interval after its newest test, at once if it was never tested, soon if its
-    /// breaker opened, so that a warning does not outlast its cause. `None` while it is disabled or deleted.
+    /// breaker opened, so that a warning does not outlast its cause. `None` while it is disabled or deleted. Of an endpoint a
+    /// probe does not tell whether it takes events, so its warnings end with the first that it takes.
     #[must_use]
     pub fn next_probe_at(&self) -> Option<Timestamp> {
         let interval_ms = i64::from(self.probe_interval_minutes) * MINUTE_MS;
-        let pause_ms = |test: &TestReport| if test.code == breaker::OPEN_CODE { MINUTE_MS } else { interval_ms };
+        let soon = |test: &TestReport| test.code == breaker::OPEN_CODE && self.provider != Provider::Webhook;
+        let pause_ms = |test: &TestReport| if soon(test) { MINUTE_MS } else { interval_ms };
         self.usable().then(|| self.last_test.as_ref().map_or(self.created_at, |test| test.at.plus_ms(pause_ms(test))))
     }
 }
@@ -201,5 +203,7 @@ mod tests {
         integration.last_test = Some(TestReport::breaker_opened("", Timestamp(0)));
         assert_eq!(integration.next_probe_at(), Some(Timestamp(MINUTE_MS)));
         assert!(integration.passes(), "a warning is no failure");
+        integration.provider = Provider::Webhook;
+        assert_eq!(integration.next_probe_at(), Some(Timestamp(60 * MINUTE_MS)), "its test posts nothing");
     }
 }

@@ -249,6 +249,10 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         let written = self.leases.note_failing(scope, &integration.id, now, change).await?;
         match (written.and_then(|state| state.failing), last) {
             (Some(streak), Some(last)) if streak.told > 0 => self.alert(scope, integration, streak, last).await,
+            (_, None) if known.is_some_and(|streak| streak.told > 0) => {
+                self.takes_again(scope, integration).await;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

@@ -5,6 +5,7 @@ use super::{Lines, Sender};
 use domain::{
     breaker::{self, ATTEMPTS_MIN, FAILED_PERCENT, OPEN_CODE, WINDOW_MS},
     bundle::Bundle,
+    channel::Provider,
     failure::Failure,
     health::TestReport,
     integration::{Integration, stand_ins},
@@ -12,7 +13,7 @@ use domain::{
     rate::Lease,
     tenant::TenantScope,
     time::{MINUTE_MS, Timestamp},
-    webhook::failing::Failing,
+    webhook::failing::{FAILING_CODE, Failing},
 };
 use runtime::queue::Queues;
 use std::sync::Arc;
@@ -111,6 +112,7 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         };
         match (turned, result) {
             (Ok(true), Err(failure)) if failed => self.warn(scope, integration, failure).await,
+            (Ok(true), _) if integration.provider == Provider::Webhook => self.takes_again(scope, integration).await,
             (Ok(_), _) => {}
             (Err(error), _) => tracing::warn!(integration = %id, %error, "the breaker is known to this sender only"),
         }
@@ -120,6 +122,22 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
     pub(super) async fn end_trial(&self, scope: &TenantScope, integration: &Integration) {
         if let Err(error) = self.leases.untried(scope, &integration.id, self.clock.now()).await {
             tracing::warn!(integration = %integration.id, %error, "a trial is left to run out");
+        }
+    }
+
+    /// An endpoint takes events again: what warned that it does not is over. Its probes would not tell.
+    pub(super) async fn takes_again(&self, scope: &TenantScope, integration: &Integration) {
+        let told = async {
+            let Some(fresh) = self.store.integration(scope, &integration.id).await? else { return Ok(()) };
+            let warned = |test: &TestReport| [OPEN_CODE, FAILING_CODE].contains(&test.code.as_str());
+            if !fresh.last_test.as_ref().is_some_and(warned) {
+                return Ok(());
+            }
+            let report = TestReport::passed("it takes events again", 0, self.clock.now());
+            self.store.record_test(scope, &fresh, &report, &Principal::System).await
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(integration = %integration.id, %error, "that it takes events again was not written into the health log");
         }
     }
 

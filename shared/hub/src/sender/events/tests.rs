@@ -5,6 +5,7 @@ use super::*;
 use domain::{
     bundle::{BundleId, DeliveryStatus, Envelope, LEASE_MS, Payload},
     channel::{Channel, Provider},
+    health::HealthStatus,
     ids::{CampaignId, EventId, RequestId},
     message::Content,
     retry::RetryPolicy,
@@ -577,6 +578,30 @@ async fn one_success_ends_the_streak_and_further_ones_cost_nothing() {
     stage.advance_ms(2 * DAY_MS);
     stage.post(&["a"]).await;
     assert!(stage.integration().await.enabled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warning_ends_with_the_first_event_that_is_taken() {
+    let stage = Stage::with(false, RetryPolicy::Manual).await;
+    let code = async || stage.integration().await.last_test.map(|test| (test.status, test.code));
+    stage.always(Some(broken()));
+    stage.post(&["a"]).await;
+    stage.advance_ms(3 * DAY_MS);
+    stage.post(&["a"]).await;
+    assert_eq!(code().await, Some((HealthStatus::Warn, "endpoint_failing".to_owned())));
+    stage.always(None);
+    stage.advance_ms(HOUR_MS);
+    stage.post(&["b"]).await;
+    assert_eq!(code().await, Some((HealthStatus::Ok, "ok".to_owned())));
+
+    // Ten failures open the breaker; the trial that is taken closes it.
+    stage.always(Some(broken()));
+    stage.post(&["c"; 12]).await;
+    assert_eq!(code().await, Some((HealthStatus::Warn, "breaker_open".to_owned())));
+    stage.always(None);
+    stage.advance_ms(domain::breaker::OPEN_MS + SECOND_MS);
+    stage.post(&["d"]).await;
+    assert_eq!(code().await, Some((HealthStatus::Ok, "ok".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
