@@ -13,7 +13,7 @@ use trunkline::receivers::Receivers;
 pub(crate) struct Endpoint<'t> {
     tenant: &'t Tenant,
     pub(crate) id: String,
-    /// What posts are signed with.
+    /// What its receiver checks signatures with.
     pub(crate) secret: String,
     receiver: String,
     receivers: Receivers,
@@ -54,8 +54,10 @@ impl<'t> Endpoint<'t> {
         let mut wanted = json!({"name": "Orders", "url": receivers.url_of(&receiver), "retry_policy": "immediate"});
         wanted.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let made = tenant.post("/v1/endpoints?test=false", &wanted).await.expect(201);
-        let text = |name: &str| made[name].as_str().unwrap_or_else(|| panic!("no {name} in {made}")).to_owned();
-        let endpoint = Self { tenant, id: text("id"), secret: text("new_secret"), receiver, receivers };
+        let id = made["id"].as_str().expect("an endpoint has an id").to_owned();
+        // Receivers need the public key where there is one; nothing is shown once then.
+        let secret = made["public_key"].as_str().or(made["new_secret"].as_str()).expect("a key is shown").to_owned();
+        let endpoint = Self { tenant, id, secret, receiver, receivers };
         endpoint.answers_with(setup).await;
         endpoint
     }
