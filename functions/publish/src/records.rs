@@ -19,6 +19,9 @@ pub(crate) fn events(change: Committed) -> Vec<Event> {
             of_hook_event(scope.tenant(), old.as_deref(), &new, body.as_deref())
         }
         // These are for the log.
-        Committed::Call { .. } | Committed::HookRejection { .. } | Committed::LogEntry { .. } => Vec::new(),
+        Committed::Call { .. }
+        | Committed::HookRejection { .. }
+        | Committed::LogEntry { .. }
+        | Committed::Run { .. } => Vec::new(),
     }
 }

@@ -42,6 +42,7 @@ pub(crate) fn said(change: Committed, at: Timestamp) -> Said {
         Committed::HookRejection { scope, hook, old, new } => {
             entries(scope, of::rejection(&hook, old.as_deref(), &new).into_iter().collect())
         }
+        Committed::Run { scope, old, new } => entries(scope, of::run(old.as_deref(), &new).into_iter().collect()),
         Committed::LogEntry { scope, entry } => Said { scope, entries: Vec::new(), single: Some(*entry) },
         // The audit trail has who changed a key.
         Committed::Key { scope, .. } => entries(scope, Vec::new()),

@@ -133,8 +133,8 @@ async fn a_rule_is_made_read_changed_and_deleted() {
     assert_eq!(read["campaign_id"], format!("rule-{}", read["id"].as_str().unwrap()));
     assert_eq!(stage.get("/v1/rules").await["items"].as_array().unwrap().len(), 1);
     let changes = json!({"filter": null, "max_per_hour": 5, "events": ["webhook.received", "sync.failed"]});
-    let changed = stage.ask(Method::PATCH, &path, changes).await;
-    assert_eq!((changed.status, &changed.body["rev"], &changed.body["filter"]), (200, &json!(2), &Value::Null));
+    let patched = stage.ask(Method::PATCH, &path, changes).await;
+    assert_eq!((patched.status, &patched.body["rev"], &patched.body["filter"]), (200, &json!(2), &Value::Null));
     let same = stage.ask(Method::PATCH, &path, json!({"max_per_hour": 5})).await;
     assert_eq!(same.body["rev"], 2, "what changes nothing is no change");
     stage.store.fail_next("save_rule", StoreError::Conflict);

@@ -9,9 +9,10 @@ use crate::{
     feedback::{Feedback, FeedbackKind},
     health::HealthStatus,
     hook::{HookEvent, Rejection},
-    ids::{HookId, IntegrationId},
+    ids::{CampaignId, HookId, IntegrationId},
     integration::Integration,
     principal::Principal,
+    rule::{Ended, Run},
     simulation::{Simulation, SimulationStatus},
     time::Timestamp,
 };
@@ -115,6 +116,30 @@ pub fn rejection(hook: &HookId, old: Option<&Rejection>, new: &Rejection) -> Opt
     })
 }
 
+/// A run of an automation rule that just ended: with the first cause why something of it could not be done.
+#[must_use]
+pub fn run(old: Option<&Run>, new: &Run) -> Option<Entry> {
+    let at = new.finished_at?;
+    if old.is_some_and(|old| old.finished_at.is_some()) {
+        return None;
+    }
+    let failed = new.results.iter().find(|it| it.ended == Ended::Failed);
+    let (event, status) = match failed {
+        None => ("automation.done", EntryStatus::Success),
+        Some(_) => ("automation.failed", EntryStatus::Error),
+    };
+    let results: Vec<String> = new.results.iter().map(|it| format!("{} {}", it.action, it.code)).collect();
+    Some(Entry {
+        duration_ms: u32::try_from(at.since_ms(new.started_at)).ok(),
+        campaign: Some(CampaignId::of_rule(&new.rule)),
+        code: failed.map(|it| it.code.clone()).unwrap_or_default(),
+        detail: redacted(&format!("{}: {}", new.event, results.join(", "))),
+        request_id: new.id.to_string(),
+        principal: Some(Principal::Rule(new.rule.clone())),
+        ..Entry::new(at, EntryType::Automation, event, Direction::Outbound, status)
+    })
+}
+
 /// A test of an integration.
 #[must_use]
 pub fn test(old: Option<&Integration>, new: &Integration) -> Option<Entry> {
@@ -196,7 +221,8 @@ mod tests {
     use crate::{
         bundle::BundleId,
         hook::{Cause as Turned, SchemeName, minute_of},
-        ids::{CampaignId, HookEventId, RequestId},
+        ids::{CampaignId, HookEventId, RequestId, RuleId, RunId},
+        rule::{ActionResult, Trigger},
         webhook::Answer,
     };
     use std::collections::BTreeMap;
@@ -210,6 +236,48 @@ mod tests {
 
     fn cause(detail: &str) -> Cause {
         Cause { code: "smtp_recipient_refused".into(), detail: detail.into() }
+    }
+
+    #[test]
+    fn a_run_is_told_of_when_it_ends() {
+        let rule = RuleId::generate();
+        let began = Run {
+            id: RunId::of(&"acme".parse().unwrap(), &rule, NOON, "e1"),
+            rule: rule.clone(),
+            rule_rev: 1,
+            event: Trigger::DeliveryFailed,
+            event_id: "e1".into(),
+            event_at: NOON,
+            started_at: NOON,
+            finished_at: None,
+            depth: 1,
+            caused_by: vec![],
+            results: vec![],
+        };
+        assert_eq!(run(None, &began), None);
+        let result = |ended, code: &str| ActionResult {
+            action: "send".into(),
+            ended,
+            code: code.into(),
+            detail: "to ann@example.com".into(),
+            made: vec![],
+        };
+        let done =
+            Run { finished_at: Some(NOON.plus_ms(7)), results: vec![result(Ended::Done, "ok")], ..began.clone() };
+        let told = run(Some(&began), &done).unwrap();
+        assert_eq!(
+            (told.event.as_str(), told.status, told.duration_ms),
+            ("automation.done", EntryStatus::Success, Some(7))
+        );
+        assert_eq!((told.kind, told.campaign), (EntryType::Automation, Some(CampaignId::of_rule(&rule))));
+        assert_eq!((told.detail.as_str(), told.request_id), ("delivery.failed: send ok", began.id.to_string()));
+        assert_eq!(run(Some(&done), &done), None, "it ends once");
+        let failed = Run { results: vec![result(Ended::Done, "ok"), result(Ended::Failed, "not_ready")], ..done };
+        let told = run(Some(&began), &failed).unwrap();
+        assert_eq!(
+            (told.event.as_str(), told.status, told.code.as_str()),
+            ("automation.failed", EntryStatus::Error, "not_ready")
+        );
     }
 
     #[test]

@@ -502,6 +502,7 @@ fn as_due(scope: TenantScope, named: Named) -> Option<Due> {
         | Named::HookEvent(..)
         | Named::HookRejection(_)
         | Named::LogPage(_)
+        | Named::Run(..)
         | Named::Key(_) => None,
     }
 }

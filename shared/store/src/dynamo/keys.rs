@@ -628,6 +628,8 @@ pub(super) enum Named {
     HookRejection(HookId),
     /// A page of the log.
     LogPage(PageId),
+    /// A run of an automation rule.
+    Run(RuleId, RunId),
 }
 
 /// Reads a key; `None` for what is none of the above.
@@ -652,6 +654,9 @@ pub(super) fn parse(key: &Key) -> Option<(TenantScope, Named)> {
         Named::HookRejection(key.sk.split_once('#')?.0.parse().ok()?)
     } else if rest == "LOG" {
         Named::LogPage(key.sk.parse().ok()?)
+    } else if rest == "ARR" {
+        let (rule, run) = key.sk.strip_prefix("RUN#")?.split_once('#')?;
+        Named::Run(rule.parse().ok()?, run.parse().ok()?)
     } else if rest == "SIM" {
         let (campaign, origin) = key.sk.strip_prefix("S#")?.split_once('#')?;
         let origin = parse_bundle(origin).filter(|origin| origin.generation == 0)?;
@@ -734,6 +739,15 @@ mod tests {
             let (hook, event): (HookId, HookEventId) = (hook.parse().unwrap(), event.parse().unwrap());
             prop_assert_eq!(parse(&hook_body_part(&scope, &hook, &event, 0)), None);
             prop_assert_eq!(parse(&hook_event(&scope, &hook, &event)), Some((scope, Named::HookEvent(hook, event))));
+        }
+
+        #[test]
+        fn a_runs_key_is_read_back_and_its_hours_is_not(
+            scope in scopes(), rule in "rul_[0-9A-HJKMNP-TV-Z]{26}", id in "run_[0-9A-HJKMNP-TV-Z]{26}"
+        ) {
+            let (rule, id): (RuleId, RunId) = (rule.parse().unwrap(), id.parse().unwrap());
+            prop_assert_eq!(parse(&rule_hour(&scope, &rule, Timestamp(0))), None);
+            prop_assert_eq!(parse(&run(&scope, &rule, &id)), Some((scope, Named::Run(rule, id))));
         }
 
         #[test]

@@ -18,6 +18,7 @@ use domain::{
     integration::Integration,
     key::KeyNotice,
     log::{ApiCall, Entry},
+    rule::Run,
     simulation::Simulation,
     tenant::TenantScope,
     time::Timestamp,
@@ -111,6 +112,15 @@ pub enum Committed {
         /// What is counted now.
         new: Box<Rejection>,
     },
+    /// A run of an automation rule began or ended.
+    Run {
+        /// Whose it is.
+        scope: TenantScope,
+        /// As it was before; `None` for one that began.
+        old: Option<Box<Run>>,
+        /// As it is now.
+        new: Box<Run>,
+    },
     /// An entry was put into the log by itself, which is to be counted.
     LogEntry {
         /// Whose it is.
@@ -165,6 +175,10 @@ pub fn committed(old: Option<StreamItem>, new: StreamItem) -> Result<Option<Comm
         Named::HookRejection(hook) => {
             let (old, new): (Option<Rejection>, Rejection) = (old.map(record_of).transpose()?, record_of(new)?);
             Ok(Some(Committed::HookRejection { scope, hook, old: old.map(Box::new), new: Box::new(new) }))
+        }
+        Named::Run(..) => {
+            let (old, new): (Option<Run>, Run) = (old.map(record_of).transpose()?, record_of(new)?);
+            Ok(Some(Committed::Run { scope, old: old.map(Box::new), new: Box::new(new) }))
         }
         Named::LogPage(_) if old.is_none() => {
             Ok(alone_in(&new)?.map(|entry| Committed::LogEntry { scope, entry: Box::new(entry) }))
