@@ -207,7 +207,10 @@ mod tests {
     use doubles::oidc::{OidcDouble, Signer, with};
     use guard::{Egress, Guard};
     use providers::Endpoints;
-    use runtime::{lazy::Lazy, testing::{MemorySecret, START}};
+    use runtime::{
+        lazy::Lazy,
+        testing::{MemorySecret, START},
+    };
     use serde_json::{Value, json};
     use store::{Audit, Integrations, memory::MemoryStore};
 

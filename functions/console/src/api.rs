@@ -77,7 +77,8 @@ impl Api {
         if response.status().is_success() {
             return Ok(response);
         }
-        let retry_after_s = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after_s =
+            response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let problem: Problem = read(&response)?;
         Err(Box::new(Problem { retry_after_s, ..problem }))
     }

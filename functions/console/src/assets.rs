@@ -2,8 +2,8 @@
 //! a year and never an old one.
 
 use axum::{body::Body, extract::Path};
-use http::{HeaderValue, Response, StatusCode, header};
 use domain::digest;
+use http::{HeaderValue, Response, StatusCode, header};
 use std::sync::LazyLock;
 
 /// A file that pages refer to.

@@ -101,11 +101,8 @@ fn to_indic(digit: char) -> char {
 mod tests {
     use super::*;
 
-    const TESTS: Counted = Counted {
-        one: "{n} test",
-        other: "{n} tests",
-        arabic: ["zero", "one", "two", "few", "many", "other"],
-    };
+    const TESTS: Counted =
+        Counted { one: "{n} test", other: "{n} tests", arabic: ["zero", "one", "two", "few", "many", "other"] };
 
     #[test]
     fn every_plural_form_is_where_cldr_has_it() {

@@ -46,11 +46,29 @@ const fn place(
 
 /// The icons are paths of 24 by 24.
 const PLACES: &[Place] = &[
-    place("", "Dashboard", "لوحة المتابعة", Scope::IntegrationsRead, "M4 13h6V4H4zm0 7h6v-5H4zm10 0h6v-9h-6zm0-16v5h6V4z"),
-    place("/integrations", "Integrations", "التكاملات", Scope::IntegrationsRead, "M8 3v5M16 3v5M6 8h12v4a6 6 0 0 1-12 0zM12 18v3"),
+    place(
+        "",
+        "Dashboard",
+        "لوحة المتابعة",
+        Scope::IntegrationsRead,
+        "M4 13h6V4H4zm0 7h6v-5H4zm10 0h6v-9h-6zm0-16v5h6V4z",
+    ),
+    place(
+        "/integrations",
+        "Integrations",
+        "التكاملات",
+        Scope::IntegrationsRead,
+        "M8 3v5M16 3v5M6 8h12v4a6 6 0 0 1-12 0zM12 18v3",
+    ),
     place("/campaigns", "Campaigns", "الحملات", Scope::CampaignsRead, "M3 6h18v12H3zM3 7l9 6 9-6"),
     place("/hooks", "Webhooks in", "الويب هوك الواردة", Scope::HooksRead, "M12 3v12M7 10l5 5 5-5M4 20h16"),
-    place("/keys", "API keys", "مفاتيح API", Scope::KeysRead, "M14 10a4 4 0 1 0-3.5 4L12 15.500V18h2.500v2.500H18V17l-4-4.500"),
+    place(
+        "/keys",
+        "API keys",
+        "مفاتيح API",
+        Scope::KeysRead,
+        "M14 10a4 4 0 1 0-3.5 4L12 15.500V18h2.500v2.500H18V17l-4-4.500",
+    ),
     place("/audit", "Audit trail", "سجل التدقيق", Scope::AuditRead, "M6 3h9l4 4v14H6zM9 12h7M9 16h7M9 8h3"),
 ];
 
@@ -288,4 +306,3 @@ pub(crate) fn problem_page(view: &View, problem: &Problem) -> Page {
     };
     Page::bare(view, title, &body).with_status(problem.status)
 }
-

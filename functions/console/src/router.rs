@@ -50,7 +50,10 @@ where
         .route("/console/test-all", post(dashboard::test_all))
         .route("/console/integrations", get(integrations::list::show))
         .route("/console/integrations/new", get(integrations::create::choose))
-        .route("/console/integrations/new/{provider}", get(integrations::create::show).post(integrations::create::create))
+        .route(
+            "/console/integrations/new/{provider}",
+            get(integrations::create::show).post(integrations::create::create),
+        )
         .route("/console/integrations/{id}", get(integrations::detail::show))
         .route("/console/integrations/{id}/edit", get(integrations::edit::show).post(integrations::edit::save))
         .route("/console/integrations/{id}/secrets", get(integrations::edit::secrets).post(integrations::edit::rotate))

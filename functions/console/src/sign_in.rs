@@ -66,6 +66,10 @@ impl Attempts {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if attempts.len() >= ADDRESSES {
             attempts.retain(|_, (_, since)| now.since_ms(*since) < ATTEMPTS_WITHIN_MS);
+            if attempts.len() >= ADDRESSES {
+                // Somebody has many addresses; the gateway's limit on the route holds for all of them.
+                attempts.clear();
+            }
         }
         let (count, since) = attempts.entry(source).or_insert((0, now));
         if now.since_ms(*since) >= ATTEMPTS_WITHIN_MS {
@@ -89,7 +93,9 @@ pub(crate) async fn ask<S, P>(
 ) -> Page {
     let path = origin::local(&asked.next).map_or_else(
         || "/console/sign-in".to_owned(),
-        |next| format!("/console/sign-in?next={}", form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>()),
+        |next| {
+            format!("/console/sign-in?next={}", form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>())
+        },
     );
     form(&console.view(&headers, &path), &asked.next, None)
 }

@@ -117,8 +117,7 @@ impl Stage {
         let hub: Hub<Test> =
             Hub { connections, store: store.clone(), vault, queues: queues.clone(), guard, clock: clock.clone() };
         let sender = deliveries::Hub { store: store.clone(), queues, clock: clock.clone() };
-        let keys =
-            keys::Keys { store: store.clone(), clock: clock.clone(), bcrypt_cost: 4, tiers: Tiers::default() };
+        let keys = keys::Keys { store: store.clone(), clock: clock.clone(), bcrypt_cost: 4, tiers: Tiers::default() };
         let hooks = hooks::Hooks { store: store.clone(), vault: Vault::new(kms, clock.clone()), clock: clock.clone() };
         let api = configure::router(Arc::new(hub))
             .merge(deliveries::router(Arc::new(sender)))

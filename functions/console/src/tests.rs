@@ -142,8 +142,7 @@ async fn signing_out_ends_one_session_and_everywhere_all() {
     let stage = Stage::new().await;
     let (key, _) = stage.key("acme", "*", 1).await;
     let (others, _) = stage.key("acme", "*", 50).await;
-    let (one, two, other) =
-        (stage.browser(&key).await, stage.browser(&key).await, stage.browser(&others).await);
+    let (one, two, other) = (stage.browser(&key).await, stage.browser(&key).await, stage.browser(&others).await);
     let out = stage.post(&one, "/console/sign-out", &[]).await;
     assert_eq!((out.status, out.cookie("__Host-session").as_deref()), (303, Some("")));
     assert!(!stage.knows(&one.session).await && stage.knows(&two.session).await);
@@ -214,12 +213,19 @@ async fn every_answer_carries_what_keeps_it_safe() {
         assert_eq!(seen.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
         assert_eq!(seen.headers[header::CACHE_CONTROL], "no-store", "{path}");
         assert!(!seen.body.contains("style=\"") && !seen.body.contains("onclick"), "nothing that the policy forbids");
-        assert_eq!(seen.headers[header::CONTENT_TYPE], "text/html; charset=utf-8", "{path} is a page, whatever happens");
+        assert_eq!(
+            seen.headers[header::CONTENT_TYPE],
+            "text/html; charset=utf-8",
+            "{path} is a page, whatever happens"
+        );
     }
     let page = stage.get(&browser.session, "/console").await.body;
     let asset = page.split('"').find(|part| part.contains("/assets/style.")).unwrap();
     let seen = stage.get("", asset.strip_prefix("/base").unwrap()).await;
-    assert_eq!((seen.status, &seen.headers[header::CACHE_CONTROL]), (200, &"public, max-age=31536000, immutable".parse().unwrap()));
+    assert_eq!(
+        (seen.status, &seen.headers[header::CACHE_CONTROL]),
+        (200, &"public, max-age=31536000, immutable".parse().unwrap())
+    );
     assert_eq!(stage.get("", "/console/assets/style.0000000000000000.css").await.status, 404);
 }
 

@@ -66,19 +66,22 @@ pub(crate) struct View {
     pub(crate) language: Language,
     /// What stands before `/console` in addresses.
     pub(crate) base: Arc<str>,
+    /// Where the API is reached from outside.
+    pub(crate) site: String,
     /// The page that is asked for, below `base`, with its query.
     pub(crate) path: String,
     pub(crate) flash: Option<Flash>,
 }
 
 impl View {
-    pub(crate) fn new(headers: &HeaderMap, base: &Arc<str>, path: &str) -> Self {
+    pub(crate) fn new(headers: &HeaderMap, base: &Arc<str>, site: &str, path: &str) -> Self {
         let preferences = Preferences::read(headers);
         let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         Self {
             preferences,
             language: preferences.language.unwrap_or_else(|| Language::accepted(accepted.unwrap_or_default())),
             base: Arc::clone(base),
+            site: site.to_owned(),
             path: path.to_owned(),
             flash: cookies::read(headers, cookies::FLASH).and_then(Flash::read),
         }
@@ -134,7 +137,8 @@ impl View {
     /// A moment. The script shows it in the viewer's zone; without it, it is shown in UTC and says so.
     #[expect(clippy::unused_self, reason = "pages say everything by their view")]
     pub(crate) fn time(&self, rfc3339: &str) -> Markup {
-        let shown = rfc3339.get(..16).map_or_else(|| rfc3339.to_owned(), |text| format!("{} UTC", text.replace('T', " ")));
+        let shown =
+            rfc3339.get(..16).map_or_else(|| rfc3339.to_owned(), |text| format!("{} UTC", text.replace('T', " ")));
         html! { time datetime=(rfc3339) dir="ltr" { (shown) } }
     }
 
@@ -153,7 +157,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, HeaderValue::from_str(&format!("__Host-preferences={cookie}")).unwrap());
         headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(accepted));
-        View::new(&headers, &"".into(), "/console")
+        View::new(&headers, &"".into(), "https://hub.example", "/console")
     }
 
     #[test]

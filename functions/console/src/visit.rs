@@ -26,7 +26,7 @@ use domain::{
     tenant::TenantScope,
     time::{Clock, Timestamp},
 };
-use http::{HeaderMap, Response, request::Parts};
+use http::{HeaderMap, Response, header, request::Parts};
 use maud::Markup;
 use ring::hmac;
 use runtime::{
@@ -55,12 +55,7 @@ pub(crate) struct Console<S, P> {
 }
 
 impl<S, P> Console<S, P> {
-    pub(crate) fn new(
-        keys: KeyCheck<S, P>,
-        api: Router,
-        clock: Arc<dyn Clock>,
-        public_url: Option<String>,
-    ) -> Self {
+    pub(crate) fn new(keys: KeyCheck<S, P>, api: Router, clock: Arc<dyn Clock>, public_url: Option<String>) -> Self {
         let base = public_url.as_deref().map_or("", origin::path_of).into();
         Self { keys, app: App::new(api), clock, public_url, base, attempts: Attempts::default() }
     }
@@ -71,7 +66,12 @@ impl<S, P> Console<S, P> {
 
     /// How whoever sent these headers sees the page of this path.
     pub(crate) fn view(&self, headers: &HeaderMap, path: &str) -> View {
-        View::new(headers, &self.base, path)
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let site = self
+            .public_url
+            .as_deref()
+            .map_or_else(|| format!("https://{host}"), |url| url.trim_end_matches('/').to_owned());
+        View::new(headers, &self.base, &site, path)
     }
 }
 
@@ -163,9 +163,7 @@ impl<S: Access + KeyUses + Sessions, P: SecretSource> Console<S, P> {
                 let caller = caller(session, record.grants);
                 Ok((same && works && caller.may(Scope::ConsoleUse)).then_some((caller, record.name)))
             }
-            Credential::Token { grants } => {
-                Ok(Some((caller(session, grants.clone()), session.principal.to_string())))
-            }
+            Credential::Token { grants } => Ok(Some((caller(session, grants.clone()), session.principal.to_string()))),
         }
     }
 

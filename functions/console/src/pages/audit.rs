@@ -91,7 +91,11 @@ pub(crate) async fn verify(Posted { visit, .. }: Posted) -> Answer<Response> {
                 Language::English => broken.reason,
                 Language::Arabic => broken.reason_ar,
             };
-            let words = format!("{} {}: {reason}", visit.say("The trail is broken at record", "السجل مكسور عند القيد"), visit.number(broken.seq));
+            let words = format!(
+                "{} {}: {reason}",
+                visit.say("The trail is broken at record", "السجل مكسور عند القيد"),
+                visit.number(broken.seq)
+            );
             return Ok(visit.go("/audit", &Flash::bad(words, "")));
         }
         match verdict.next {

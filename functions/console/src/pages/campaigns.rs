@@ -221,7 +221,8 @@ pub(crate) async fn act(
             return Ok(match resent {
                 Ok(resent) => {
                     let count = visit.count(u64::try_from(resent.resent).unwrap_or(0), &DELIVERIES);
-                    visit.go(&page, &Flash::good(format!("{count}: {}", visit.say("queued again", "أُعيدت إلى الطابور"))))
+                    visit
+                        .go(&page, &Flash::good(format!("{count}: {}", visit.say("queued again", "أُعيدت إلى الطابور"))))
                 }
                 Err(problem) => visit.went::<()>(&page, Err(problem), ""),
             });
@@ -245,18 +246,21 @@ pub(crate) async fn errors(Path(id): Path<CampaignId>, visit: Visit) -> Answer<R
 }
 
 /// `GET /console/campaigns/{id}/deliveries/{delivery_id}`.
-pub(crate) async fn delivery(
-    Path((id, delivery)): Path<(CampaignId, DeliveryId)>,
-    visit: Visit,
-) -> Answer<Page> {
+pub(crate) async fn delivery(Path((id, delivery)): Path<(CampaignId, DeliveryId)>, visit: Visit) -> Answer<Page> {
     let one: DeliveryView = visit.api.get(&format!("/v1/campaigns/{id}/deliveries/{delivery}")).await?;
     let rows = [
         (visit.say("Address", "العنوان"), html! { bdi { (one.address) } }),
         (visit.say("Channel", "القناة"), html! { (one.channel) }),
-        (visit.say("Integration", "التكامل"), html! {
-            a href=(visit.link(&format!("/integrations/{}", one.integration_id))) { code dir="ltr" { (one.integration_id) } }
-        }),
-        (visit.say("Id at the provider", "المعرّف لدى الموفّر"), html! { code.break dir="ltr" { (one.provider_message_id.as_deref().unwrap_or("–")) } }),
+        (
+            visit.say("Integration", "التكامل"),
+            html! {
+                a href=(visit.link(&format!("/integrations/{}", one.integration_id))) { code dir="ltr" { (one.integration_id) } }
+            },
+        ),
+        (
+            visit.say("Id at the provider", "المعرّف لدى الموفّر"),
+            html! { code.break dir="ltr" { (one.provider_message_id.as_deref().unwrap_or("–")) } },
+        ),
         (visit.say("Accepted", "قُبلت"), visit.time(&one.created_at)),
         (visit.say("Changed", "تغيّرت"), visit.time(&one.updated_at)),
     ];

@@ -40,7 +40,7 @@ pub(crate) async fn list(visit: Visit) -> Answer<Page> {
                             th scope="row" { a href=(visit.link(&format!("/hooks/{}", hook.id))) { bdi { (hook.name) } } }
                             td data-label=(visit.say("Proof", "الإثبات")) { code dir="ltr" { (hook.scheme.as_str()) } }
                             td data-label=(visit.say("State", "الحالة")) { (state(&visit, hook)) }
-                            td data-label=(visit.say("Address", "العنوان")) { code.break dir="ltr" { (visit.base) (hook.path) } }
+                            td data-label=(visit.say("Address", "العنوان")) { code.break dir="ltr" { (visit.site) (hook.path) } }
                         }
                     }
                 }
@@ -65,7 +65,7 @@ pub(crate) async fn show(Path(id): Path<HookId>, visit: Visit) -> Answer<Page> {
     let events: Listed<HookEventView> = visit.api.get(&format!("{route}/events?limit=50")).await?;
     let rejected: Listed<RejectionView> = visit.api.get(&format!("{route}/rejections?limit=50")).await?;
     let rows = [
-        (visit.say("Address", "العنوان"), html! { code.break dir="ltr" { (visit.base) (hook.path) } }),
+        (visit.say("Address", "العنوان"), html! { code.break dir="ltr" { (visit.site) (hook.path) } }),
         (visit.say("Proof", "الإثبات"), html! { code dir="ltr" { (hook.scheme.as_str()) } }),
         (visit.say("Secret", "السر"), html! { code dir="ltr" { (hook.secret) } }),
         (visit.say("Changed", "تغيّر"), visit.time(&hook.updated_at)),

@@ -133,9 +133,9 @@ fn form_page(visit: &Visit, form: &Form, problem: Option<&Problem>) -> Page {
                 label for="tier" { (visit.say("Limits", "الحدود")) }
                 select #tier name="tier" {
                     @for (name, words) in [
-                        ("basic", visit.say("Basic: 60 requests a minute", "أساسي: 60 طلبًا في الدقيقة")),
-                        ("standard", visit.say("Standard: 300 requests a minute", "قياسي: 300 طلب في الدقيقة")),
-                        ("premium", visit.say("Premium: 1,000 requests a minute", "ممتاز: 1000 طلب في الدقيقة")),
+                        ("basic", visit.say("Basic: 60 requests a minute by default", "أساسي: 60 طلبًا في الدقيقة افتراضيًا")),
+                        ("standard", visit.say("Standard: 300 requests a minute by default", "قياسي: 300 طلب في الدقيقة افتراضيًا")),
+                        ("premium", visit.say("Premium: 1,000 requests a minute by default", "ممتاز: 1000 طلب في الدقيقة افتراضيًا")),
                     ] { option value=(name) selected[name == tier] { (words) } }
                 }
             }

@@ -41,9 +41,11 @@ pub(crate) async fn test(
     let flash = match tested {
         Err(problem) => Flash::bad(crate::page::title_of(&visit, problem.code), problem.detail),
         Ok(test) => match test.status {
-            HealthStatus::Ok => {
-                Flash::good(format!("{} ({})", visit.say("The test passed.", "نجح الاختبار."), visit.ms(test.latency_ms)))
-            }
+            HealthStatus::Ok => Flash::good(format!(
+                "{} ({})",
+                visit.say("The test passed.", "نجح الاختبار."),
+                visit.ms(test.latency_ms)
+            )),
             HealthStatus::Warn => Flash::warn(visit.say(&test.reason, &test.reason_ar), ""),
             HealthStatus::Fail => Flash::bad(visit.say(&test.reason, &test.reason_ar), test.detail.clone()),
         },
@@ -55,30 +57,21 @@ pub(crate) async fn test(
 }
 
 /// `POST /console/integrations/{id}/enable`.
-pub(crate) async fn enable(
-    Path(id): Path<IntegrationId>,
-    Posted { visit, .. }: Posted,
-) -> Response {
+pub(crate) async fn enable(Path(id): Path<IntegrationId>, Posted { visit, .. }: Posted) -> Response {
     let outcome = visit.api.act(Method::POST, &route(&id, "/enable")).await;
     let done = visit.say("Enabled. What was held goes on.", "تم التفعيل. يُستأنف ما كان معلّقًا.");
     visit.went(&page(&id), outcome, done)
 }
 
 /// `POST /console/integrations/{id}/disable`.
-pub(crate) async fn disable(
-    Path(id): Path<IntegrationId>,
-    Posted { visit, .. }: Posted,
-) -> Response {
+pub(crate) async fn disable(Path(id): Path<IntegrationId>, Posted { visit, .. }: Posted) -> Response {
     let outcome = visit.api.act(Method::POST, &route(&id, "/disable")).await;
     let done = visit.say("Disabled. What is queued on it is held.", "تم التعطيل. يُعلَّق ما في طابوره.");
     visit.went(&page(&id), outcome, done)
 }
 
 /// `POST /console/integrations/{id}/probe`.
-pub(crate) async fn probe(
-    Path(id): Path<IntegrationId>,
-    Posted { visit, form }: Posted,
-) -> Response {
+pub(crate) async fn probe(Path(id): Path<IntegrationId>, Posted { visit, form }: Posted) -> Response {
     let interval_minutes = form.text("interval_minutes").parse().unwrap_or(0);
     let body = ProbePut { interval_minutes };
     let outcome: Result<Value, _> = visit.api.send(Method::PUT, &route(&id, "/probe"), &body).await;
@@ -86,10 +79,7 @@ pub(crate) async fn probe(
 }
 
 /// `GET /console/integrations/{id}/delete`: are you sure?
-pub(crate) async fn ask_delete(
-    Path(id): Path<IntegrationId>,
-    visit: Visit,
-) -> Answer<Page> {
+pub(crate) async fn ask_delete(Path(id): Path<IntegrationId>, visit: Visit) -> Answer<Page> {
     let integration: IntegrationView = visit.api.get(&route(&id, "")).await?;
     let title = visit.say("Delete integration", "حذف التكامل");
     let body = html! {
@@ -112,10 +102,7 @@ pub(crate) async fn ask_delete(
 }
 
 /// `POST /console/integrations/{id}/delete`.
-pub(crate) async fn delete(
-    Path(id): Path<IntegrationId>,
-    Posted { visit, .. }: Posted,
-) -> Response {
+pub(crate) async fn delete(Path(id): Path<IntegrationId>, Posted { visit, .. }: Posted) -> Response {
     let outcome = visit.api.act(Method::DELETE, &route(&id, "")).await;
     let target = if outcome.is_ok() { "/integrations".to_owned() } else { page(&id) };
     visit.went(&target, outcome, visit.say("Deleted.", "تم الحذف."))

@@ -56,10 +56,7 @@ pub(crate) async fn show(Path(provider): Path<String>, visit: Visit) -> Answer<P
 }
 
 /// `POST /console/integrations/new/{provider}`: tests, or tests and saves.
-pub(crate) async fn create(
-    Path(provider): Path<String>,
-    Posted { visit, form }: Posted,
-) -> Answer<Response> {
+pub(crate) async fn create(Path(provider): Path<String>, Posted { visit, form }: Posted) -> Answer<Response> {
     let entry = entry_of(&visit, &provider).await?;
     let mut body = json!({
         "provider": provider,
@@ -74,7 +71,12 @@ pub(crate) async fn create(
     if form.text("do") == "test" {
         let tested: Result<TestView, _> = visit.api.send(Method::POST, "/v1/integrations/test", &body).await;
         return Ok(match tested {
-            Ok(test) => form_page(&visit, &entry, &Entered { form: Some(&form), ..Entered::default() }, &tested_note(&visit, &test)),
+            Ok(test) => form_page(
+                &visit,
+                &entry,
+                &Entered { form: Some(&form), ..Entered::default() },
+                &tested_note(&visit, &test),
+            ),
             Err(problem) => refused_page(&visit, &entry, &form, &problem),
         }
         .into_response());
@@ -92,7 +94,8 @@ pub(crate) async fn create(
 
 fn refused_page(visit: &Visit, entry: &Entry, form: &Form, problem: &Problem) -> Page {
     let entered = Entered { form: Some(form), errors: &problem.errors, ..Entered::default() };
-    form_page(visit, entry, &entered, &refusal(visit, problem, &entry.field_names(), &entered)).with_status(problem.status)
+    form_page(visit, entry, &entered, &refusal(visit, problem, &entry.field_names(), &entered))
+        .with_status(problem.status)
 }
 
 /// What the API says against a form: in short, what its test found, and what belongs to no field of it.

@@ -212,7 +212,7 @@ fn settings(visit: &Visit, integration: &IntegrationView) -> Markup {
             (facts(&rows))
             @if let Some(path) = &integration.tracking_path {
                 p { (visit.say("The provider may report what became of messages at", "يمكن للموفّر أن يُبلغ عن مصير الرسائل على")) " "
-                    code dir="ltr" { (visit.base) (path) } }
+                    code dir="ltr" { (visit.site) (path) } }
             }
             p.quiet { (visit.say("Changed", "تغيّرت")) " " (visit.time(&integration.updated_at)) " "
                 (visit.say("by", "بواسطة")) " " bdi { (integration.updated_by) } }

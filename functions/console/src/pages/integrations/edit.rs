@@ -55,7 +55,8 @@ pub(crate) async fn save(Path(id): Path<IntegrationId>, Posted { visit, form }: 
     let saved: Result<IntegrationView, _> =
         visit.api.send(Method::PATCH, &format!("/v1/integrations/{id}{query}"), &body).await;
     Ok(match saved {
-        Ok(_) => visit.go(&format!("/integrations/{id}"), &Flash::good(visit.say("Your changes are saved.", "حُفظت تغييراتك."))),
+        Ok(_) => visit
+            .go(&format!("/integrations/{id}"), &Flash::good(visit.say("Your changes are saved.", "حُفظت تغييراتك."))),
         Err(problem) => {
             let entered = Entered { form: Some(&form), errors: &problem.errors, ..Entered::default() };
             let note = refusal(&visit, &problem, &entry.field_names(), &entered);
@@ -64,7 +65,13 @@ pub(crate) async fn save(Path(id): Path<IntegrationId>, Posted { visit, form }: 
     })
 }
 
-fn form_page(visit: &Visit, integration: &IntegrationView, entry: &Entry, entered: &Entered<'_>, note: &Markup) -> Page {
+fn form_page(
+    visit: &Visit,
+    integration: &IntegrationView,
+    entry: &Entry,
+    entered: &Entered<'_>,
+    note: &Markup,
+) -> Page {
     let title = visit.say("Edit integration", "تعديل التكامل");
     let page = format!("/integrations/{}", integration.id);
     let sent = |name: &str, saved: String| entered.form.map_or(saved, |form: &Form| form.text(name).to_owned());

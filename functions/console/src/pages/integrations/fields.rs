@@ -54,8 +54,22 @@ pub(super) struct SecretEntry {
 
 /// What comes first in a form: how it is connected, then who sends. What is not named follows.
 const ORDER: &[&str] = &[
-    "mode", "auth", "directory_id", "issuer", "client_id", "host", "port", "security", "username", "region",
-    "access_key_id", "from_address", "from_name", "reply_to", "server", "stream",
+    "mode",
+    "auth",
+    "directory_id",
+    "issuer",
+    "client_id",
+    "host",
+    "port",
+    "security",
+    "username",
+    "region",
+    "access_key_id",
+    "from_address",
+    "from_name",
+    "reply_to",
+    "server",
+    "stream",
 ];
 
 /// What is said in Arabic of fields that several providers have. The catalog itself is in English.
@@ -227,7 +241,8 @@ impl Entry {
         let (field_name, value) = (format!("config.{name}"), entered.value(name, property));
         let required = self.schema.required.iter().any(|known| known == name);
         let example = property.examples.first().map(shown).unwrap_or_default();
-        let is_long = property.r#type == "array" || example.contains('\n') || property.max_length.is_some_and(|max| max > 2_000);
+        let is_long =
+            property.r#type == "array" || example.contains('\n') || property.max_length.is_some_and(|max| max > 2_000);
         let field = Field {
             name: &field_name,
             title: label(view, name, &property.title),
@@ -268,7 +283,12 @@ impl Entry {
     }
 
     /// The fields of its secrets. What is saved is never shown; left empty, it stays.
-    pub(super) fn secret_fields(&self, view: &View, masks: Option<&BTreeMap<String, String>>, entered: &Entered<'_>) -> Markup {
+    pub(super) fn secret_fields(
+        &self,
+        view: &View,
+        masks: Option<&BTreeMap<String, String>>,
+        entered: &Entered<'_>,
+    ) -> Markup {
         html! {
             @for secret in &self.secrets {
                 @let name = format!("secrets.{}", secret.name);
