@@ -64,10 +64,10 @@ pub(crate) async fn list(visit: Visit, Query(part): Query<Part>) -> Answer<Page>
                 tbody {
                     @for record in &records.items {
                         tr {
-                            th scope="row" { (visit.number(record.seq)) }
+                            th.whole scope="row" { (visit.number(record.seq)) }
                             td data-label=(visit.say("When", "متى")) { (visit.time(&record.at)) }
                             td data-label=(visit.say("Who", "مَن")) { code.break dir="ltr" { (record.principal) } }
-                            td data-label=(visit.say("What", "ماذا")) { code dir="ltr" { (record.action) } br; code.quiet.break dir="ltr" { (record.target) } }
+                            td data-label=(visit.say("What", "ماذا")) { code.whole dir="ltr" { (record.action) } br; code.quiet.break dir="ltr" { (record.target) } }
                             td data-label=(visit.say("Detail", "التفصيل")) { span dir="auto" { (record.detail) } }
                         }
                     }
