@@ -32,8 +32,10 @@ impl Emulator {
         items.retain(|item| item["pk"]["S"].as_str().unwrap_or_default().starts_with(&partition));
         let auth = self.items("AuthTable").await;
         items.extend(auth.into_iter().filter(|item| item["tenant"]["S"] == *tenant));
-        // What a key used of its limits is counted by every request.
+        // What a key used of its limits is counted by every request, and every request is in the log.
         items.retain(|item| item["sk"]["S"] != "use");
+        let log = [format!("T#{tenant}#LOG"), format!("T#{tenant}#LOGH")];
+        items.retain(|item| !log.iter().any(|partition| item["pk"]["S"] == partition.as_str()));
         for item in items.iter_mut().filter_map(Value::as_object_mut) {
             // A key remembers a cheaper hash of itself when it is first used.
             item.remove("mac");

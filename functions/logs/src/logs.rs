@@ -55,12 +55,11 @@ pub(crate) struct Which {
 
 impl Which {
     /// What to look for; nothing that is older than the log is kept.
-    pub(crate) fn query(&self, now: Timestamp) -> Result<LogQuery, Problem> {
-        let moment = |field: &str, text: Option<&String>| match text {
-            None => Ok(None),
-            Some(text) => Timestamp::parse(text)
-                .map(Some)
-                .ok_or_else(|| Problem::invalid_field(field, "invalid", "must be a time like `2026-11-20T10:00:00Z`")),
+    pub(crate) fn query(&self, now: Timestamp) -> Answer<LogQuery> {
+        let moment = |field: &str, text: Option<&String>| -> Answer<Option<Timestamp>> {
+            let Some(text) = text else { return Ok(None) };
+            let invalid = || Problem::invalid_field(field, "invalid", "must be a time like `2026-11-20T10:00:00Z`");
+            Ok(Some(Timestamp::parse(text).ok_or_else(invalid)?))
         };
         let kept_since = now.plus_ms(-KEEP_MS);
         let since = moment("since", self.since.as_ref())?.unwrap_or(kept_since).max(kept_since);

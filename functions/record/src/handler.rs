@@ -10,7 +10,7 @@ use domain::{
     ids::TenantId,
     log::{Entry, pages},
     tenant::TenantScope,
-    time::{MINUTE_MS, Timestamp},
+    time::Timestamp,
 };
 use futures::stream::{self as streams, StreamExt as _, TryStreamExt as _};
 use runtime::{
@@ -23,16 +23,11 @@ use store::{Access, Logs, StoreError};
 /// How many pages are written at the same time.
 const AT_ONCE: usize = 8;
 
-/// From what age of its changes on a tenant is looked up first. An erased tenant's data goes five minutes after nobody
-/// can call any more; a stream that is behind may tell of it later, and nothing of it may come back.
-const BEHIND_MS: i64 = MINUTE_MS;
-
 /// What a batch says of one tenant.
 struct Group {
     scope: TenantScope,
     /// The place in the stream of the first of its changes.
     source: String,
-    oldest: Timestamp,
     entries: Vec<Entry>,
     single: Vec<Entry>,
 }
@@ -51,7 +46,7 @@ pub(crate) async fn record<S: Logs + Access>(
         let (key, place) = (stream::key(&record), stream::sequence_number(&record).unwrap_or_default());
         match stream::read(record, now) {
             Ok(None) => {}
-            Ok(Some((change, at))) => gather(&mut groups, said(change, at), place, at),
+            Ok(Some((change, at))) => gather(&mut groups, said(change, at), place),
             Err(reason) => {
                 passed_over += 1;
                 tracing::error!(key, %reason, "a change cannot be understood and leaves nothing in the log");
@@ -61,7 +56,7 @@ pub(crate) async fn record<S: Logs + Access>(
     let mut written = Vec::new();
     let mut entries = 0;
     for (tenant, group) in groups {
-        if now.since_ms(group.oldest) > BEHIND_MS && is_erased(store, &tenant).await? {
+        if is_erased(store, &tenant).await? {
             continue;
         }
         entries += group.entries.len() + group.single.len();
@@ -82,22 +77,21 @@ pub(crate) async fn record<S: Logs + Access>(
     Ok(())
 }
 
-fn gather(groups: &mut BTreeMap<TenantId, Group>, said: Said, place: String, at: Timestamp) {
+fn gather(groups: &mut BTreeMap<TenantId, Group>, said: Said, place: String) {
     if said.entries.is_empty() && said.single.is_none() {
         return;
     }
     let group = groups.entry(said.scope.tenant().clone()).or_insert_with(|| Group {
         scope: said.scope,
         source: place,
-        oldest: at,
         entries: Vec::new(),
         single: Vec::new(),
     });
-    group.oldest = group.oldest.min(at);
     group.entries.extend(said.entries);
     group.single.extend(said.single);
 }
 
+/// Whether a tenant is being erased, or was: its data goes, and a stream that is behind must not bring any of it back.
 async fn is_erased(store: &impl Access, tenant: &TenantId) -> Result<bool, StoreError> {
     Ok(store.tenant(tenant).await?.is_none_or(|tenant| tenant.erasing_since.is_some()))
 }
@@ -129,13 +123,14 @@ mod tests {
 
     fn record(number: u32, old: Option<Value>, new: Value) -> Value {
         let mut change = json!({
-            "Keys": {"pk": new["pk"], "sk": new["sk"]}, "NewImage": new,
+            "Keys": {"pk": new["pk"], "sk": new["sk"]},
             "ApproximateCreationDateTime": 1_763_640_001.0, "SequenceNumber": format!("{number:03}"),
         });
         let name = if old.is_some() { "MODIFY" } else { "INSERT" };
         if let Some(old) = old {
             change["OldImage"] = old;
         }
+        change["NewImage"] = new;
         json!({"eventID": format!("e{number}"), "eventName": name, "eventSource": "aws:dynamodb", "dynamodb": change})
     }
 
@@ -243,8 +238,22 @@ mod tests {
     }
 
     async fn run(store: &MemoryStore, records: Vec<Value>, now: Timestamp) -> Result<Log, String> {
+        for tenant in ["acme", "globex"] {
+            // That there is one already is fine.
+            let _ = store.create_tenant(&Tenant::new(tenant.parse().unwrap(), "T".into(), AT), &audit()).await;
+        }
         let log = Log::in_memory("record");
         record_batch(store, &log, records, now).await.map(|()| log)
+    }
+
+    fn audit() -> AuditEntry {
+        AuditEntry {
+            principal: Principal::Operator,
+            action: "tenant.created",
+            target: String::new(),
+            detail: String::new(),
+            at: AT,
+        }
     }
 
     async fn record_batch(store: &MemoryStore, log: &Log, records: Vec<Value>, now: Timestamp) -> Result<(), String> {
@@ -335,7 +344,7 @@ mod tests {
         let store = MemoryStore::default();
         let mut broken = finished(1, "acme");
         broken["dynamodb"]["NewImage"]["m"] = json!({"S": CANARY});
-        let log = Log::in_memory("record");
+        let log = run(&store, vec![], NOW).await.unwrap();
         let _guard = tracing::subscriber::set_default(log.subscriber());
         record_batch(&store, &log, vec![broken, json!({"eventName": "INSERT"}), posted(2)], NOW).await.unwrap();
         assert_eq!(logged(&store, "acme").await.len(), 2);
@@ -344,21 +353,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_of_an_erased_tenant_comes_back_from_a_stream_that_is_behind() {
+    async fn nothing_of_an_erased_tenant_comes_back() {
         let store = MemoryStore::default();
-        let entry = AuditEntry {
-            principal: Principal::Operator,
-            action: "tenant.created",
-            target: String::new(),
-            detail: String::new(),
-            at: AT,
-        };
-        for tenant in ["acme", "globex"] {
-            let tenant = Tenant::new(tenant.parse().unwrap(), "T".into(), AT);
-            store.create_tenant(&tenant, &entry).await.unwrap();
-        }
-        store::Erasure::begin_erasure(&store, &scope("acme"), &entry).await.unwrap();
-        run(&store, vec![finished(1, "acme"), finished(2, "globex")], AT.plus_ms(BEHIND_MS + 1)).await.unwrap();
+        run(&store, vec![], NOW).await.unwrap();
+        store::Erasure::begin_erasure(&store, &scope("acme"), &audit()).await.unwrap();
+        run(&store, vec![finished(1, "acme"), finished(2, "globex")], NOW).await.unwrap();
         assert_eq!((logged(&store, "acme").await.len(), logged(&store, "globex").await.len()), (0, 2));
     }
 
