@@ -1,5 +1,5 @@
-//! Our signatures, judged by the libraries that receivers use: npm's and PyPI's `standardwebhooks` and `svix`, over what a
-//! receiver really got. None of the four knows Ed25519 (`v1a`); there, Node's own cryptography and PyPI's `cryptography`
+//! Our signatures, judged by the libraries that receivers use: npm's and `PyPI`'s `standardwebhooks` and `svix`, over what a
+//! receiver really got. None of the four knows Ed25519 (`v1a`); there, Node's own cryptography and `PyPI`'s `cryptography`
 //! judge.
 
 use crate::{
