@@ -233,6 +233,10 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         match turn(known) {
             Turn::Keep => return Ok(()),
             Turn::Stop => {
+                // A success elsewhere may have ended it while this one was on its way.
+                if turn(self.store.rate(scope, &integration.id).await?.failing) != Turn::Stop {
+                    return Ok(());
+                }
                 // The code and not the endpoint's words: what is audited stays for good.
                 let detail =
                     format!("it only failed for five days, at last with {}", last.map_or("", |last| last.code));

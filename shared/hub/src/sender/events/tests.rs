@@ -558,6 +558,23 @@ async fn an_endpoint_that_only_fails_is_told_of_and_disabled_after_five_days() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_success_at_the_last_moment_saves_an_endpoint() {
+    let stage = Stage::with(false, RetryPolicy::Manual).await;
+    stage.always(Some(broken()));
+    stage.post(&["a"]).await;
+    stage.advance_ms(5 * DAY_MS);
+    *stage.endpoint.takes_ms.lock().unwrap() = 1_000;
+    let message = stage.accept(&["b"], None).await;
+    let elsewhere = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let rate = stage.store.rate(&stage.scope, &stage.id).await.unwrap();
+        stage.store.save_rate(&stage.scope, &stage.id, &rate.with_failing(None)).await.unwrap();
+    };
+    tokio::join!(stage.deliver(&message), elsewhere);
+    assert!(stage.integration().await.enabled);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_success_ends_the_streak_and_further_ones_cost_nothing() {
     let stage = Stage::with(false, RetryPolicy::Manual).await;
     stage.always(Some(broken()));
