@@ -19,13 +19,12 @@ use domain::{
 };
 use std::collections::HashMap;
 
-/// The tenant's partitions in which every record has a time to live.
-const PASSING: [OfTenant; 4] =
-    [OfTenant::Simulations, OfTenant::HookEvents, OfTenant::HookSeen, OfTenant::HookRejections];
+/// The tenant's partitions whose records stay until somebody deletes them. In all others every record has a time to live,
+/// and so in every one that is added, unless it is named here.
+const LASTING: [OfTenant; 3] = [OfTenant::Config, OfTenant::Campaigns, OfTenant::Suppressions];
 
-/// The same of each integration; what it leased of its limits stays as long as it does.
-const PASSING_OF_INTEGRATION: [OfIntegration; 3] =
-    [OfIntegration::HealthLog, OfIntegration::HealthHours, OfIntegration::EndpointDeliveries];
+/// The same of each integration.
+const LASTING_OF_INTEGRATION: [OfIntegration; 1] = [OfIntegration::Rate];
 
 fn judge(found: &mut Overdue, item: &Item, must_end: bool, now: Timestamp) {
     let ttl: Option<i64> = get_number(item, "ttl");
@@ -119,11 +118,12 @@ impl Retention for DynamoStore {
     }
 
     async fn overdue(&self, scope: &TenantScope, now: Timestamp, sample: usize) -> Result<Overdue> {
-        let own = PASSING.iter().map(|part| keys::partition(scope, Partition::Tenant(*part)));
+        let own = OfTenant::ALL.iter().filter(|part| !LASTING.contains(part));
+        let own = own.map(|part| keys::partition(scope, Partition::Tenant(*part)));
         let mut partitions: Vec<String> = own.collect();
         let integrations: Vec<IntegrationId> = self.names(keys::config(scope), keys::INTEGRATIONS, sample).await?;
         for id in &integrations {
-            let of_it = PASSING_OF_INTEGRATION.iter();
+            let of_it = OfIntegration::ALL.iter().filter(|part| !LASTING_OF_INTEGRATION.contains(part));
             partitions.extend(of_it.map(|part| keys::partition(scope, Partition::Integration(*part, id))));
         }
         let campaigns: Vec<CampaignId> = self.names(keys::campaigns(scope), "", sample).await?;
