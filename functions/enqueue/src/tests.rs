@@ -10,7 +10,7 @@ use domain::{
     campaign::CampaignState,
     channel::Provider,
     health::TestReport,
-    ids::{CampaignId, RequestId},
+    ids::{CampaignId, RequestId, RuleId},
     integration::Integration,
     message::Content,
     principal::Principal,
@@ -326,14 +326,17 @@ async fn bad_input_is_told_by_field_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn events_are_no_campaign_and_no_campaign_is_named_like_an_endpoint() {
+async fn events_are_no_campaign_and_no_campaign_is_named_like_an_endpoint_or_a_rules() {
     let stage = stage().await;
     let mut events = body(1);
     events["channel"] = json!("webhook");
     stage.assert_refused(events, 422, "invalid_request", &["channel"]).await;
-    let path = format!("/v1/campaigns/{}/deliveries", stage.integration.id);
-    let refused = call(&stage.app, &key_of("acme", "campaigns:send"), Method::POST, &path, body(1)).await;
-    assert_eq!((refused.status, &refused.body["errors"][0]["field"]), (422, &json!("campaign_id")), "{}", refused.body);
+    for name in [stage.integration.id.to_string(), CampaignId::of_rule(&RuleId::generate()).to_string()] {
+        let path = format!("/v1/campaigns/{name}/deliveries");
+        let refused = call(&stage.app, &key_of("acme", "campaigns:send"), Method::POST, &path, body(1)).await;
+        let told = (refused.status, &refused.body["errors"][0]["field"]);
+        assert_eq!(told, (422, &json!("campaign_id")), "{}", refused.body);
+    }
 }
 
 #[tokio::test]

@@ -226,6 +226,22 @@ mod tests {
         record(number, Some(image(None)), image(Some(1_763_640_000_700)))
     }
 
+    /// A run of an automation rule that ended.
+    fn ran(number: u32) -> Value {
+        let (rule, id) = ("rul_01JD0000000000000000000000", "run_01JD0000000000000000000000");
+        let image = json!({
+            "pk": {"S": "T#acme#ARR"}, "sk": {"S": format!("RUN#{rule}#{id}")}, "id": {"S": id}, "rule": {"S": rule},
+            "rule_rev": {"N": "1"}, "event": {"S": "webhook.received"}, "event_id": {"S": EVENT},
+            "event_at": {"N": "1763640000000"}, "started_at": {"N": "1763640000000"}, "depth": {"N": "1"},
+        });
+        let mut ended = image.clone();
+        ended["finished_at"] = json!({"N": "1763640000009"});
+        ended["results"] = json!({"L": [{"M": {
+            "action": {"S": "send"}, "ended": {"S": "failed"}, "code": {"S": "not_ready"}, "detail": {"S": CANARY},
+        }}]});
+        record(number, Some(image), ended)
+    }
+
     fn alone(number: u32) -> Value {
         let entry = r#"{"t":1763640000100,"k":"api","e":"GET /v1/keys","d":"inbound","s":"warning","m":3}"#;
         record(
@@ -292,7 +308,8 @@ mod tests {
     #[tokio::test]
     async fn everything_that_happened_is_in_the_log_of_its_tenant_and_nothing_that_was_said() {
         let store = MemoryStore::default();
-        run(&store, everything(), NOW).await.unwrap();
+        let happened = everything().into_iter().chain([ran(10)]).collect();
+        run(&store, happened, NOW).await.unwrap();
         let found = logged(&store, "acme").await;
         let mut told: Vec<_> = found
             .iter()
@@ -303,6 +320,7 @@ mod tests {
             told,
             [
                 ("POST /v1/events", "success", Some(202), Some(7)),
+                ("automation.failed", "error", None, Some(9)),
                 ("delivery.failed", "error", None, None),
                 ("delivery.sent", "success", None, None),
                 ("integration.tested", "error", None, Some(40)),

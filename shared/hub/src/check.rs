@@ -54,7 +54,7 @@ pub struct Checked {
     pub recipients: Vec<Recipient>,
 }
 
-/// What is wrong with a campaign that would be events, or be named like the deliveries of an endpoint. Nothing, mostly.
+/// What is wrong with a campaign that would be events, or be named like the deliveries of an endpoint or a rule. Nothing, mostly.
 #[must_use]
 pub fn refuse_events(channel: Channel, campaign: &CampaignId) -> Vec<FieldProblem> {
     let fault = |field: &str, message: &str| FieldProblem {
@@ -67,7 +67,10 @@ pub fn refuse_events(channel: Channel, campaign: &CampaignId) -> Vec<FieldProble
     let of_endpoint = campaign
         .endpoint()
         .map(|_| fault("campaign_id", "is the name of an integration or endpoint; give the campaign one of its own"));
-    of_events.into_iter().chain(of_endpoint).collect()
+    let of_rule = campaign
+        .rule()
+        .map(|_| fault("campaign_id", "is where the messages of an automation rule stand; give the campaign another name"));
+    of_events.into_iter().chain(of_endpoint).chain(of_rule).collect()
 }
 
 /// Checks a plan for `caller` at `now`. Every check runs, whatever the others say.
