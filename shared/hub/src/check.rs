@@ -67,9 +67,9 @@ pub fn refuse_events(channel: Channel, campaign: &CampaignId) -> Vec<FieldProble
     let of_endpoint = campaign
         .endpoint()
         .map(|_| fault("campaign_id", "is the name of an integration or endpoint; give the campaign one of its own"));
-    let of_rule = campaign
-        .rule()
-        .map(|_| fault("campaign_id", "is where the messages of an automation rule stand; give the campaign another name"));
+    let of_rule = campaign.rule().map(|_| {
+        fault("campaign_id", "is where the messages of an automation rule stand; give the campaign another name")
+    });
     of_events.into_iter().chain(of_endpoint).chain(of_rule).collect()
 }
 
