@@ -12,9 +12,10 @@ pub(crate) const LINKS_MAX: usize = 2 * LINKS_KEPT;
 
 /// The ends of chains, kept as long as deliveries. Only endpoints with strict order have any.
 pub trait OrderTails: Send + Sync {
-    /// Makes `last` the end of the chain of this endpoint and key, and returns what was its end before: the bundle that has
-    /// to be over first. A repeat of the same request changes nothing and is told the same, even when others have come
-    /// after it, up to [`LINKS_KEPT`] of them.
+    /// Makes `last` the end of the chain of this endpoint and key, and returns the bundle that has to be over first: the
+    /// nearest before it that was written. What was linked and never written, because its function was ended in between, is
+    /// passed over, or whoever came before it would be overtaken. A repeat of the same request keeps its place, even when
+    /// others have come after it, up to [`LINKS_KEPT`] of them.
     fn chain(
         &self,
         scope: &TenantScope,

@@ -4,7 +4,7 @@
 use super::{
     DynamoStore,
     attributes::{Item, get_text, number, text},
-    calls::{Write, Written, present},
+    calls::{Table, Write, Written, present},
     keys,
 };
 use crate::{
@@ -12,7 +12,12 @@ use crate::{
     order_tails::{LINKS_KEPT, LINKS_MAX},
     retention::delivery_ttl,
 };
-use domain::{bundle::BundleId, ids::IntegrationId, tenant::TenantScope, time::Timestamp};
+use domain::{
+    bundle::BundleId,
+    ids::{CampaignId, IntegrationId},
+    tenant::TenantScope,
+    time::Timestamp,
+};
 
 const END: &str = "t";
 const LINK: &str = "q";
@@ -45,6 +50,30 @@ fn outdated(item: &Item) -> Result<Vec<&str>> {
     Ok(links.into_iter().filter(|name| !newest.iter().any(|kept| kept == name)).collect())
 }
 
+impl DynamoStore {
+    /// The nearest bundle before this link that was written.
+    async fn written_before(
+        &self,
+        scope: &TenantScope,
+        endpoint: &IntegrationId,
+        item: &Item,
+        link: &str,
+    ) -> Result<Option<BundleId>> {
+        let campaign = CampaignId::of_endpoint(endpoint);
+        let mut before = read(item, link)?;
+        // A chain has no rings; a defect that made one must not keep us here.
+        for _ in 0..=LINKS_MAX {
+            let Some(bundle) = &before else { break };
+            // Consistent: it may have been written a moment ago.
+            if self.get(Table::Tenant, keys::bundle(scope, &campaign, bundle), true).await?.is_some() {
+                break;
+            }
+            before = read(item, &format!("{LINK}{}", bundle.request))?;
+        }
+        Ok(before)
+    }
+}
+
 impl OrderTails for DynamoStore {
     async fn chain(
         &self,
@@ -65,9 +94,12 @@ impl OrderTails for DynamoStore {
             .value(":ttl", number(delivery_ttl(now)));
         let item = match self.write_returning(write, true).await? {
             Written::Done(item) => present(item, "UpdateItem")?,
-            Written::Refused(stored) => return read(&present(stored, "UpdateItem")?, &link),
+            Written::Refused(stored) => {
+                let stored = present(stored, "UpdateItem")?;
+                return self.written_before(scope, endpoint, &stored, &link).await;
+            }
         };
-        let before = read(&item, &link)?;
+        let before = self.written_before(scope, endpoint, &item, &link).await?;
         let outdated = outdated(&item)?;
         if !outdated.is_empty() {
             let names: Vec<String> = outdated.iter().map(|name| format!("#{name}")).collect();

@@ -96,6 +96,11 @@ impl Tables {
         count - self.requests.len() - self.bundles.len() - self.payloads.len()
     }
 
+    /// Whether there is such a bundle.
+    pub(super) fn has(&self, scope: &TenantScope, campaign: &CampaignId, id: &BundleId) -> bool {
+        self.bundles.contains_key(&(scope.tenant().clone(), campaign.clone(), place(id)))
+    }
+
     fn bundle_mut(&mut self, scope: &TenantScope, campaign: &CampaignId, id: &BundleId) -> Option<&mut StoredBundle> {
         self.bundles.get_mut(&(scope.tenant().clone(), campaign.clone(), place(id)))
     }

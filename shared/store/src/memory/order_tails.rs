@@ -7,7 +7,7 @@ use crate::{
 };
 use domain::{
     bundle::BundleId,
-    ids::{IntegrationId, RequestId, TenantId},
+    ids::{CampaignId, IntegrationId, RequestId, TenantId},
     tenant::TenantScope,
     time::Timestamp,
 };
@@ -23,6 +23,13 @@ pub(super) struct Tail {
     links: Vec<(RequestId, Option<BundleId>)>,
 }
 
+impl Tail {
+    /// What a request's bundles come after; `None` if that is not remembered.
+    fn before(&self, request: &RequestId) -> Option<Option<&BundleId>> {
+        self.links.iter().find(|(linked, _)| linked == request).map(|(_, before)| before.as_ref())
+    }
+}
+
 impl OrderTails for MemoryStore {
     async fn chain(
         &self,
@@ -35,11 +42,16 @@ impl OrderTails for MemoryStore {
         self.call("chain", |state| {
             let place = (scope.tenant().clone(), endpoint.clone(), key.to_owned());
             let tail = state.order_tails.entry(place).or_default();
-            if let Some((_, before)) = tail.links.iter().find(|(request, _)| *request == last.request) {
-                return Ok(before.clone());
+            if tail.before(&last.request).is_none() {
+                let before = tail.end.replace(last.clone());
+                tail.links.push((last.request.clone(), before));
             }
-            let before = tail.end.replace(last.clone());
-            tail.links.push((last.request.clone(), before.clone()));
+            let campaign = CampaignId::of_endpoint(endpoint);
+            let mut before = tail.before(&last.request).flatten();
+            while let Some(bundle) = before.filter(|it| !state.bundles.has(scope, &campaign, it)) {
+                before = tail.before(&bundle.request).flatten();
+            }
+            let before = before.cloned();
             if tail.links.len() > LINKS_MAX {
                 tail.links.drain(..tail.links.len() - LINKS_KEPT);
             }

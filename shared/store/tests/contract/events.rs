@@ -43,9 +43,27 @@ fn fresh() -> BundleId {
     first_of(&RequestId::generate())
 }
 
+/// Links a bundle and writes it, as the way in does.
+async fn link(store: &impl Store, endpoint: &IntegrationId, key: &str, id: &BundleId) -> Option<BundleId> {
+    let before = store.chain(&acme(), endpoint, key, id, NOON).await.unwrap();
+    write(store, endpoint, id).await;
+    before
+}
+
+async fn write(store: &impl Store, endpoint: &IntegrationId, id: &BundleId) {
+    let campaign = CampaignId::of_endpoint(endpoint);
+    let request = trunkline_store::Request { id: id.request.clone(), campaign, ..request(0) };
+    let bundle = bundle_of(&request, id.number, 1);
+    if id.number.is_some() {
+        store.write_bundles(&acme(), &[(bundle, payload(1))], true).await.unwrap();
+    } else {
+        store.create_request(&acme(), &request, Some((&bundle, &payload(1)))).await.unwrap();
+    }
+}
+
 pub(crate) async fn a_chain_is_linked_in_order_and_a_repeat_finds_its_place(store: &impl Store) {
     let endpoint = IntegrationId::generate();
-    let chain = async |bundle: &BundleId| store.chain(&acme(), &endpoint, "order-1", bundle, NOON).await.unwrap();
+    let chain = async |bundle: &BundleId| link(store, &endpoint, "order-1", bundle).await;
     let single = BundleId { number: None, ..fresh() };
     let (second, third) = (fresh(), fresh());
     assert_eq!(chain(&single).await, None);
@@ -57,21 +75,38 @@ pub(crate) async fn a_chain_is_linked_in_order_and_a_repeat_finds_its_place(stor
     assert_eq!(chain(&fourth).await, Some(third), "a repeat moves no end");
 }
 
+pub(crate) async fn what_was_linked_and_never_written_is_passed_over(store: &impl Store) {
+    let endpoint = IntegrationId::generate();
+    let [first, lost, also_lost, next] = [fresh(), fresh(), fresh(), fresh()];
+    let only_link = async |bundle| store.chain(&acme(), &endpoint, "a", bundle, NOON).await.unwrap();
+    link(store, &endpoint, "a", &first).await;
+    assert_eq!(only_link(&lost).await, Some(first.clone()));
+    assert_eq!(only_link(&also_lost).await, Some(first.clone()));
+    assert_eq!(link(store, &endpoint, "a", &next).await, Some(first.clone()), "it overtakes nobody");
+    // A repeat of what was lost keeps its place, so that no two wait for each other.
+    assert_eq!(link(store, &endpoint, "a", &lost).await, Some(first));
+    assert_eq!(only_link(&also_lost).await, Some(lost.clone()));
+    assert_eq!(only_link(&fresh()).await, Some(next));
+}
+
 pub(crate) async fn chains_are_of_one_endpoint_and_key(store: &impl Store) {
     let (one, other) = (IntegrationId::generate(), IntegrationId::generate());
     let bundle = fresh();
-    assert_eq!(store.chain(&acme(), &one, "a", &bundle, NOON).await, Ok(None));
-    assert_eq!(store.chain(&acme(), &one, "b", &fresh(), NOON).await, Ok(None));
-    assert_eq!(store.chain(&acme(), &other, "a", &fresh(), NOON).await, Ok(None));
+    assert_eq!(link(store, &one, "a", &bundle).await, None);
+    assert_eq!(link(store, &one, "b", &fresh()).await, None);
+    assert_eq!(link(store, &other, "a", &fresh()).await, None);
     assert_eq!(store.chain(&scope("globex"), &one, "a", &fresh(), NOON).await, Ok(None));
-    assert_eq!(store.chain(&acme(), &one, "a", &fresh(), NOON).await, Ok(Some(bundle)));
+    assert_eq!(link(store, &one, "a", &fresh()).await, Some(bundle));
 }
 
 pub(crate) async fn concurrent_links_make_one_chain(store: &impl Store) {
-    let (scope, endpoint) = (acme(), IntegrationId::generate());
+    let endpoint = IntegrationId::generate();
     let bundles: Vec<BundleId> = (0..6).map(|_| fresh()).collect();
-    let before = join_all(bundles.iter().map(|it| store.chain(&scope, &endpoint, "a", it, NOON))).await;
-    let before: BTreeSet<Option<BundleId>> = before.into_iter().map(Result::unwrap).collect();
+    for bundle in &bundles {
+        write(store, &endpoint, bundle).await;
+    }
+    let before = join_all(bundles.iter().map(|it| link(store, &endpoint, "a", it))).await;
+    let before: BTreeSet<Option<BundleId>> = before.into_iter().collect();
     assert_eq!(before.len(), bundles.len(), "no two come after the same");
     assert!(before.contains(&None));
 }
@@ -81,12 +116,12 @@ pub(crate) async fn a_long_chain_remembers_its_newest_links(store: &impl Store) 
     let bundles: Vec<BundleId> = (0..5 * LINKS_KEPT).map(|_| fresh()).collect();
     let mut before = None;
     for bundle in &bundles {
-        assert_eq!(store.chain(&acme(), &endpoint, "a", bundle, NOON).await, Ok(before.clone()));
+        assert_eq!(link(store, &endpoint, "a", bundle).await, before);
         before = Some(bundle.clone());
     }
     for pair in bundles.windows(2).rev().take(LINKS_KEPT) {
         let [before, bundle] = pair else { panic!() };
-        assert_eq!(store.chain(&acme(), &endpoint, "a", bundle, NOON).await, Ok(Some(before.clone())));
+        assert_eq!(link(store, &endpoint, "a", bundle).await, Some(before.clone()));
     }
 }
 

@@ -102,6 +102,7 @@ contract! {
     events:
         a_request_of_events_is_begun_once
         a_chain_is_linked_in_order_and_a_repeat_finds_its_place
+        what_was_linked_and_never_written_is_passed_over
         chains_are_of_one_endpoint_and_key
         concurrent_links_make_one_chain
         a_long_chain_remembers_its_newest_links
