@@ -234,8 +234,14 @@ mod tests {
         let stage = Stage::of(&["acme"]).await;
         let tested = integration(Provider::Smtp);
         stage.save("acme", &tested).await;
-        let report =
-            TestReport { status: HealthStatus::Ok, code: "ok".into(), detail: String::new(), latency_ms: 9, run: None, at: START };
+        let report = TestReport {
+            status: HealthStatus::Ok,
+            code: "ok".into(),
+            detail: String::new(),
+            latency_ms: 9,
+            run: None,
+            at: START,
+        };
         let tenant = stage.store.tenant(&"acme".parse().unwrap()).await.unwrap().unwrap();
         stage.store.record_test(&scope_of(&tenant), &tested, &report, &Principal::System).await.unwrap();
         stage.clock.advance_ms(90 * DAY_MS + TTL_GRACE_MS + HOUR_MS);

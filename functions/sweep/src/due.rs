@@ -9,7 +9,7 @@ use domain::{
     tenant::TenantScope,
     time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp},
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use hub::dispatch;
 use runtime::queue::Queues;
 use std::{collections::HashMap, time::Duration};

@@ -122,6 +122,8 @@ pub struct Post {
     pub kind: String,
     /// The body, if it is JSON.
     pub body: Value,
+    /// The body as it came, which is what is signed.
+    pub text: String,
     /// The headers, with their names in lower case.
     pub headers: BTreeMap<String, String>,
     /// The keys of the receiver's, by number, that some signature fits.

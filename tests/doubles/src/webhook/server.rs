@@ -71,14 +71,14 @@ async fn receive(
     Extract(state): Extract<Shared>,
     Path(receiver): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    bytes: Bytes,
 ) -> Response {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     let now_s = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let answer = {
         let mut state = lock(&state);
         let receiver = state.receivers.entry(receiver).or_default();
-        let read = proof::read(&receiver.setup, &headers, &body, now_s);
+        let read = proof::read(&receiver.setup, &headers, &bytes, now_s);
         let (answer, outcome) = match &read {
             Ok(_) => {
                 let answer = receiver.setup.answers.pop_front().unwrap_or_else(|| receiver.setup.then.clone());
@@ -104,14 +104,15 @@ async fn receive(
             (read.id, read.kind, read.body, read.proven_by)
         } else {
             let id = headers.get("webhook-id").and_then(|it| it.to_str().ok()).unwrap_or_default().to_owned();
-            (id, String::new(), serde_json::from_slice(&body).unwrap_or_default(), Vec::new())
+            (id, String::new(), serde_json::from_slice(&bytes).unwrap_or_default(), Vec::new())
         };
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let headers = headers
             .iter()
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         let at_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        receiver.seen.posts.push(Post { at_ms, id, kind, body, headers, proven_by, outcome });
+        receiver.seen.posts.push(Post { at_ms, id, kind, body, text, headers, proven_by, outcome });
         answer
     };
     play(answer).await
