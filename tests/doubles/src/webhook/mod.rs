@@ -123,6 +123,7 @@ pub struct Post {
     /// The body, if it is JSON.
     pub body: Value,
     /// The body as it came, which is what is signed.
+    #[serde(default)]
     pub text: String,
     /// The headers, with their names in lower case.
     pub headers: BTreeMap<String, String>,
