@@ -153,21 +153,23 @@ def _honour_batching_windows() -> None:
     from ministack.services import dynamodb, lambda_svc
 
     read = dynamodb.stream_records_since
-    first_read = {}  # by table: from which position, and when
+    # By table and size of a batch, which tells the functions that read a stream apart: from which position, and when.
+    first_read = {}
 
-    def window_s(table: str) -> float:
+    def window_s(table: str, limit: int) -> float:
         mappings = [mapping for _, _, mapping in lambda_svc._iter_all_esms()]
         of_table = [m for m in mappings if f":table/{table}/stream/" in m.get("EventSourceArn", "")]
-        return max((float(m.get("MaximumBatchingWindowInSeconds") or 0) for m in of_table), default=0.0)
+        of_reader = [m for m in of_table if m.get("BatchSize", 100) == limit]
+        return max((float(m.get("MaximumBatchingWindowInSeconds") or 0) for m in of_reader), default=0.0)
 
     def stream_records_since(table, position, limit, **scope):
         records = read(table, position, limit, **scope)
-        window = window_s(table)
+        window = window_s(table, limit)
         if not records or len(records) >= limit or not window:
             return records
-        since, at = first_read.get(table, (None, 0.0))
+        since, at = first_read.get((table, limit), (None, 0.0))
         if since != position:
-            first_read[table] = (position, time.monotonic())
+            first_read[table, limit] = (position, time.monotonic())
             threading.Timer(window, lambda_svc._esm_wake.set).start()
             return []
         return records if time.monotonic() - at >= window else []

@@ -100,7 +100,7 @@ async fn send<S: Store, Q: Queues, C: Clock>(
     }
     let call = ApiCall {
         principal: caller.principal.clone(),
-        route: format!("{} {}", parts.method, parts.uri.path()),
+        route: "POST /v1/campaigns/{id}/deliveries".to_owned(),
         request_id: gateway::request_id(&parts.extensions).unwrap_or_default(),
         duration_ms: u32::try_from(hub.clock.now().since_ms(now)).unwrap_or_default(),
     };

@@ -1,7 +1,8 @@
 //! What a committed change leaves in the log.
 
 use domain::{
-    log::{Entry, of},
+    ids::CampaignId,
+    log::{ApiCall, Entry, of},
     tenant::TenantScope,
     time::Timestamp,
 };
@@ -23,10 +24,10 @@ pub(crate) fn said(change: Committed, at: Timestamp) -> Said {
     let entries = |scope, entries: Vec<Entry>| Said { scope, entries, single: None };
     match change {
         Committed::Bundle { scope, old, new, call } => {
-            let call = call.map(|call| of::accepted(&call, new.created_at));
+            let call = call.map(|call| told(&call, &new.campaign, new.created_at));
             entries(scope, call.into_iter().chain(of::attempts(old.as_deref(), &new)).collect())
         }
-        Committed::Call { scope, call, at } => entries(scope, vec![of::accepted(&call, at)]),
+        Committed::Call { scope, campaign, call, at } => entries(scope, vec![told(&call, &campaign, at)]),
         Committed::Integration { scope, old, new } => {
             entries(scope, of::test(old.as_deref(), &new).into_iter().collect())
         }
@@ -47,4 +48,9 @@ pub(crate) fn said(change: Committed, at: Timestamp) -> Said {
         // The audit trail has who changed a key.
         Committed::Key { scope, .. } => entries(scope, Vec::new()),
     }
+}
+
+/// A call that sent to a campaign. Events have none: they stand under their endpoint.
+fn told(call: &ApiCall, campaign: &CampaignId, at: Timestamp) -> Entry {
+    Entry { campaign: Some(campaign.clone()).filter(|it| it.endpoint().is_none()), ..of::accepted(call, at) }
 }

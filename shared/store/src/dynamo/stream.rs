@@ -14,7 +14,7 @@ use domain::{
     bundle::{Bundle, BundleId},
     feedback::Feedback,
     hook::{HookEvent, Rejection},
-    ids::{HookId, KeyId},
+    ids::{CampaignId, HookId, KeyId},
     integration::Integration,
     key::KeyNotice,
     log::{ApiCall, Entry},
@@ -45,6 +45,8 @@ pub enum Committed {
     Call {
         /// Whose it is.
         scope: TenantScope,
+        /// The campaign that it sends to, or the endpoint.
+        campaign: CampaignId,
         /// The call.
         call: Box<ApiCall>,
         /// When the request was accepted.
@@ -140,11 +142,11 @@ pub fn committed(old: Option<StreamItem>, new: StreamItem) -> Result<Option<Comm
             let (old, new): (Option<Integration>, Integration) = (old.map(record_of).transpose()?, record_of(new)?);
             Ok(Some(Committed::Integration { scope, old: old.map(Box::new), new: Box::new(new) }))
         }
-        Named::Request(..) | Named::Bundle(..) => {
+        Named::Request(campaign, _) | Named::Bundle(campaign, _) => {
             let call = call_in(&new)?;
             let Some((_, new)) = read_bundle(&new)? else {
                 let Some((call, at)) = call.filter(|_| old.is_none()) else { return Ok(None) };
-                return Ok(Some(Committed::Call { scope, call: Box::new(call), at }));
+                return Ok(Some(Committed::Call { scope, campaign, call: Box::new(call), at }));
             };
             let old = old.as_ref().map(read_bundle).transpose()?.flatten().map(|(_, old)| old);
             // What was over and not yet deleted is no predecessor.
