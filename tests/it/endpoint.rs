@@ -4,7 +4,6 @@
 use crate::{await_until::await_until, bus, tenant::Tenant};
 use domain::ids::IntegrationId;
 use doubles::webhook::{Answer, Post, Seen, Setup};
-use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use trunkline::receivers::Receivers;
