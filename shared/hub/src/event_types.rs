@@ -177,6 +177,18 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_that_only_leads_back_to_itself_ends() {
+        for schema in [
+            json!({"$ref": "#"}),
+            json!({"allOf": [{"$ref": "#"}]}),
+            json!({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"anyOf": [{"$ref": "#/$defs/a"}]}}}),
+        ] {
+            // Refused or judged, whichever: it must come back.
+            let _ = read(&schema).map(|schema| schema.faults(&json!({"a": 1})));
+        }
+    }
+
+    #[test]
     fn a_schema_may_speak_of_itself() {
         let tree = json!({"type": "object", "properties": {"child": {"$ref": "#"}}, "additionalProperties": false});
         let schema = read(&tree).unwrap();
