@@ -24,9 +24,13 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// What a request's bundles come after; `None` if that is not remembered.
-    fn before(&self, request: &RequestId) -> Option<Option<&BundleId>> {
-        self.links.iter().find(|(linked, _)| linked == request).map(|(_, before)| before.as_ref())
+    fn is_linked(&self, request: &RequestId) -> bool {
+        self.links.iter().any(|(linked, _)| linked == request)
+    }
+
+    /// What a request's bundles come after, as far as that is remembered.
+    fn before(&self, request: &RequestId) -> Option<&BundleId> {
+        self.links.iter().find(|(linked, _)| linked == request)?.1.as_ref()
     }
 }
 
@@ -42,14 +46,14 @@ impl OrderTails for MemoryStore {
         self.call("chain", |state| {
             let place = (scope.tenant().clone(), endpoint.clone(), key.to_owned());
             let tail = state.order_tails.entry(place).or_default();
-            if tail.before(&last.request).is_none() {
+            if !tail.is_linked(&last.request) {
                 let before = tail.end.replace(last.clone());
                 tail.links.push((last.request.clone(), before));
             }
             let campaign = CampaignId::of_endpoint(endpoint);
-            let mut before = tail.before(&last.request).flatten();
+            let mut before = tail.before(&last.request);
             while let Some(bundle) = before.filter(|it| !state.bundles.has(scope, &campaign, it)) {
-                before = tail.before(&bundle.request).flatten();
+                before = tail.before(&bundle.request);
             }
             let before = before.cloned();
             if tail.links.len() > LINKS_MAX {
