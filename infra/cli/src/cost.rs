@@ -139,7 +139,7 @@ pub fn per_million(dollars: f64, deliveries: u64) -> f64 {
 /// The memory of a function in MB, as in `template.yaml`.
 pub fn memory_mb(function: &str) -> f64 {
     match function {
-        "authorize" | "keys" => 1_024.0,
+        "authorize" | "keys" | "logs" | "console" => 1_024.0,
         _ => 256.0,
     }
 }
