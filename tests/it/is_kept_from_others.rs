@@ -19,6 +19,7 @@ struct Belongings {
     hook_event: String,
     endpoint: String,
     rule: String,
+    log: String,
 }
 
 async fn belongings(tenant: &Tenant) -> Belongings {
@@ -51,6 +52,7 @@ async fn belongings(tenant: &Tenant) -> Belongings {
         hook_event,
         endpoint: endpoint["id"].as_str().unwrap().to_owned(),
         rule: rule["id"].as_str().unwrap().to_owned(),
+        log: tenant.get("/v1/logs?limit=1").await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned(),
     }
 }
 
@@ -64,6 +66,7 @@ impl Belongings {
             "keys" => &self.key,
             "hooks" => &self.hook,
             "rules" => &self.rule,
+            "logs" => &self.log,
             "endpoints" => &self.endpoint,
             "tenants" | "tracking" | "suppressions" | "event-types" => &self.tenant,
             other => panic!("what is the id in {other}?"),
@@ -139,10 +142,11 @@ async fn every_route_with_an_id_answers_404_to_another_tenant_and_changes_nothin
         let answer = other.call(method(route), &theirs.path(route), &body(&other, route)).await;
         // A campaign's name is the caller's own to choose: sending into one of the same name is about one's own, which
         // cannot go without an integration.
-        // So is the name of a type of events: registering one of the same name is registering one's own.
+        // So is the name of a type of events: registering one of the same name, and forgetting it, is about one's own.
         let expected = match (route.function, route.method) {
             ("enqueue", _) => (409, "not_ready"),
             ("event-types", "PUT") => (200, ""),
+            ("event-types", "DELETE") => (204, ""),
             _ => (404, "not_found"),
         };
         let told = answer.body["code"].as_str().unwrap_or_default();
