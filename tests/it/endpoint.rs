@@ -117,16 +117,29 @@ impl<'t> Endpoint<'t> {
         told
     }
 
-    /// How its finished deliveries ended, by status, as the bus tells.
+    /// How its deliveries that were given up ended, by status, as the bus tells. Of what was taken it tells nothing.
     pub(crate) fn ended(&self) -> BTreeMap<String, usize> {
         let mut ended = BTreeMap::new();
-        for event in ["delivery.sent", "delivery.failed"].iter().flat_map(|name| self.told(name)) {
+        for event in self.told("delivery.failed") {
             for delivery in event["detail"]["deliveries"].as_array().into_iter().flatten() {
-                let status = delivery["status"].as_str().unwrap_or("sent").to_owned();
-                *ended.entry(status).or_default() += 1;
+                *ended.entry(delivery["status"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
             }
         }
         ended
+    }
+
+    /// Waits until the deliveries to it that these events were accepted with are over: each sent, at its first attempt.
+    pub(crate) async fn sent_once(&self, events: &[Value]) {
+        let deliveries = events.iter().flat_map(|event| event["deliveries"].as_array().unwrap());
+        for delivery in deliveries.filter(|delivery| delivery["endpoint_id"] == *self.id) {
+            let path = self.path(&format!("/deliveries/{}", delivery["id"].as_str().unwrap()));
+            let shown = await_until("a delivery is over", async || {
+                let shown = self.tenant.get(&path).await.expect(200);
+                if shown["status"] == "sent" { Ok(shown) } else { Err(shown) }
+            })
+            .await;
+            assert_eq!(shown["attempts"].as_array().map(Vec::len), Some(1), "{shown}");
+        }
     }
 }
 

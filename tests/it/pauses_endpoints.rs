@@ -40,11 +40,7 @@ async fn what_comes_during_a_pause_is_delivered_after_it_and_each_once() {
     endpoint.act("resume", &Value::Null).await;
     let taken: BTreeSet<String> = endpoint.taken(33).await.into_iter().map(|post| post.id).collect();
     assert_eq!(taken, wanted);
-    await_until("all are told of", async || {
-        let ended = endpoint.ended();
-        if ended == [("sent".to_owned(), 33)].into() { Ok(()) } else { Err(format!("{ended:?}")) }
-    })
-    .await;
+    endpoint.sent_once(&batch).await;
     assert_eq!(endpoint.seen().await.count.posts, 33, "each once");
     assert_eq!(endpoint.view().await["stopped"], Value::Null);
 }
