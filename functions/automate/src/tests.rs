@@ -401,7 +401,8 @@ async fn one_rules_trouble_is_none_of_the_others() {
     let second = stage.rule(&[Trigger::WebhookReceived], &[plain()]).await;
     stage.store.fail_next("begin_run", StoreError::Unavailable("throttled".into()));
     assert!(stage.told("webhook.received", "e1", hello()).await.is_err(), "so that it is tried again");
-    assert_eq!((stage.runs(&first).await.len(), stage.runs(&second).await.len()), (0, 1));
+    // Rules that were made in one millisecond stand in no order.
+    assert_eq!(stage.runs(&first).await.len() + stage.runs(&second).await.len(), 1);
     assert_eq!(stage.told("webhook.received", "e1", hello()).await.unwrap(), Answer { ran: 1, before: 1, stopped: 0 });
 }
 
