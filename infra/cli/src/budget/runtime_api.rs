@@ -17,8 +17,8 @@ use std::{
 const ASKS_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_micros(500);
 
-/// All that a sender reads from its environment, and what Lambda puts there itself. Nothing is ever called.
-const SETTINGS: [(&str, &str); 20] = [
+/// All that a sender, or `events`, reads from its environment, and what Lambda puts there itself. Nothing is ever called.
+const SETTINGS: [(&str, &str); 21] = [
     ("AUTH_TABLE", "auth"),
     ("AWS_ACCESS_KEY_ID", "test"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
@@ -31,6 +31,7 @@ const SETTINGS: [(&str, &str); 20] = [
     ("AWS_SECRET_ACCESS_KEY", "test"),
     ("EMAIL_QUEUE_URL", "http://127.0.0.1:9/email"),
     ("KMS_KEY_ARN", "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000"),
+    ("M365_QUEUE_URL", "http://127.0.0.1:9/m365"),
     ("PROBE_QUEUE_URL", "http://127.0.0.1:9/probe"),
     ("RUST_LOG", "info"),
     ("SLACK_API_URL", "https://slack.com/api"),
