@@ -135,15 +135,44 @@ fn lossy(body: &[u8]) -> String {
 }
 
 impl Webhook {
-    /// Takes the values of custom headers out of an answer that repeats them, as echo services do.
+    /// Takes the values of custom headers out of an answer that repeats them, as echo services do, and as those do who say
+    /// which token they do not know.
     fn without_secrets(&self, answer: &mut Answer) {
-        for secret in self.headers.values().filter(|value| value.is_sensitive()) {
-            let Some(secret) = secret.to_str().ok().filter(|text| text.len() >= SECRET_MIN_BYTES) else { continue };
-            let texts = answer.headers.iter_mut().map(|(_, value)| value).chain(std::iter::once(&mut answer.body));
-            for text in texts.filter(|text| text.contains(secret)) {
-                *text = text.replace(secret, "***");
+        for secret in self.headers.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok())
+        {
+            for shape in shapes_of(secret).iter().filter(|shape| shape.len() >= SECRET_MIN_BYTES) {
+                let texts = answer.headers.iter_mut().map(|(_, value)| value).chain(std::iter::once(&mut answer.body));
+                for text in texts.filter(|text| text.contains(shape.as_str())) {
+                    *text = text.replace(shape, "***");
+                }
+                if answer.body.len() >= RESPONSE_MAX_BYTES {
+                    cut_off(&mut answer.body, shape);
+                }
             }
         }
+    }
+}
+
+/// How a header's value may come back: whole, as a text of JSON, and what follows its scheme (`Bearer ...`) alone. The
+/// longer ones first.
+fn shapes_of(value: &str) -> Vec<String> {
+    let quoted = |text: &str| {
+        let json = serde_json::Value::from(text).to_string();
+        json.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(text).to_owned()
+    };
+    let bare = value.split_once(' ').map(|(_, credential)| credential.trim());
+    let mut shapes: Vec<String> =
+        [Some(value), bare].into_iter().flatten().flat_map(|it| [quoted(it), it.to_owned()]).collect();
+    shapes.dedup();
+    shapes
+}
+
+/// Takes away the beginning of a secret at the end of what was kept: the rest of it was not read.
+fn cut_off(text: &mut String, secret: &str) {
+    let longest =
+        (SECRET_MIN_BYTES..secret.len()).rev().find(|len| secret.get(..*len).is_some_and(|it| text.ends_with(it)));
+    if let Some(len) = longest {
+        text.truncate(text.len() - len);
     }
 }
 
@@ -177,6 +206,18 @@ mod tests {
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["data"], json!({"a": 1}));
         assert_eq!(super::body(&event("{"), Some(&transform)).unwrap_err().code, "poison");
+    }
+
+    #[test]
+    fn a_secret_is_found_in_whatever_shape_it_comes_back() {
+        let shapes = |value: &str| shapes_of(value);
+        assert_eq!(shapes("Bearer opensesame"), ["Bearer opensesame", "opensesame"]);
+        assert_eq!(shapes(r#"opensesame""#), [r#"opensesame\""#, r#"opensesame""#]);
+        let mut cut = "unknown token opensesa".to_owned();
+        cut_off(&mut cut, "opensesame");
+        assert_eq!(cut, "unknown token ");
+        cut_off(&mut cut, "token opensesame");
+        assert_eq!(cut, "unknown ");
     }
 
     #[test]

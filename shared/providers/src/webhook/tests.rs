@@ -142,6 +142,14 @@ async fn answer(stream: &mut BufReader<TcpStream>, path: &str, echoed: &str, rec
         "/broken" => with("500 Internal Server Error", "", "stack trace"),
         "/bad" => with("400 Bad Request", "", "signature?"),
         "/cookies" => with("200 OK", "Set-Cookie: session=1\r\nX-Request-Id: r-1\r\n", "ok"),
+        "/unknown-token" => {
+            let token = echoed.split_once(' ').map_or("", |(_, token)| token);
+            with("401 Unauthorized", "", &format!("no token {token}, {{\"token\":\"{token}\"}}"))
+        }
+        "/unknown-token-at-length" => {
+            let token = echoed.split_once(' ').map_or("", |(_, token)| token);
+            with("401 Unauthorized", "", &format!("{}{token}", "x".repeat(RESPONSE_MAX_BYTES - 8)))
+        }
         "/echo" => with("200 OK", &format!("X-Echo: {echoed}\r\n"), &format!("you sent {echoed}")),
         "/nonsense" => "this is not HTTP\r\n\r\n".to_owned(),
         _ => with("200 OK", "", "ok"),
@@ -313,6 +321,11 @@ async fn a_secret_that_comes_back_is_not_kept() {
     assert_eq!(answer.body, "you sent ***");
     let shown = format!("{answer:?} {webhook:?}");
     assert!(!shown.contains("opensesame") && !shown.contains("MfKQ9r8G"), "{shown}");
+    for path in ["/unknown-token", "/unknown-token-at-length"] {
+        let webhook = open(guard(), json!({"url": receiver.url(path)}), &secrets, &Endpoints::default());
+        let shown = format!("{:?}", post(&webhook).await);
+        assert!(shown.contains("401") && !shown.contains("opensesa"), "{path}: {shown}");
+    }
 }
 
 #[tokio::test]
