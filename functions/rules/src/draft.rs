@@ -20,6 +20,11 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use store::Store;
 
+/// How large a filter may be, and all actions together, as JSON, in bytes. Every event of a tenant's is held against all of
+/// its rules, in the memory that all tenants share.
+const FILTER_MAX_BYTES: usize = 16 << 10;
+const ACTIONS_MAX_BYTES: usize = 128 << 10;
+
 /// The longest address of a message's recipient, in characters.
 const ADDRESS_MAX_CHARS: usize = 320;
 
@@ -52,8 +57,10 @@ pub(crate) async fn rule(
     check_events(&mut faults, &events);
     check_limit(&mut faults, max_per_hour);
     if let Some(filter) = &filter {
+        check_size(&mut faults, "filter", serde_json::to_vec(filter), FILTER_MAX_BYTES);
         check_filter(&mut faults, filter);
     }
+    check_size(&mut faults, "actions", serde_json::to_vec(&actions), ACTIONS_MAX_BYTES);
     let actions = self::actions(&mut faults, store, &caller.scope, &events, actions).await?;
     if !faults.found.is_empty() {
         return Err(Problem::invalid(faults.found).into());
@@ -100,6 +107,13 @@ fn check_limit(faults: &mut Faults<'_>, max_per_hour: u32) {
     if !PER_HOUR_RANGE.contains(&max_per_hour) {
         let (least, most) = (PER_HOUR_RANGE.start(), PER_HOUR_RANGE.end());
         faults.add("max_per_hour", "out_of_range", format!("must be {least} to {most}"));
+    }
+}
+
+fn check_size(faults: &mut Faults<'_>, field: &str, json: serde_json::Result<Vec<u8>>, most: usize) {
+    let bytes = json.map_or(usize::MAX, |json| json.len());
+    if bytes > most {
+        faults.add(field, "too_large", format!("is {bytes} bytes long as JSON; at most {most} are taken"));
     }
 }
 

@@ -203,6 +203,11 @@ async fn every_fault_is_named() {
     let mut six = body();
     six["actions"] = json!(vec![send(); 6]);
     assert_eq!(fields(&stage.post("/v1/rules", six).await), ["actions"]);
+    let mut long = body();
+    long["filter"] = json!({"conditions": [{"field": "body.id", "op": "in", "value": vec!["x".repeat(100); 200]}]});
+    long["actions"][0]["message"]["html"] = json!("x".repeat(60_000));
+    long["actions"] = json!([long["actions"][0], long["actions"][0], long["actions"][0]]);
+    assert_eq!(fields(&stage.post("/v1/rules", long).await), ["filter", "actions"]);
     assert_eq!(stage.audited().await, [""; 0]);
 }
 
