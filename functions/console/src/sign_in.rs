@@ -49,15 +49,23 @@ const ATTEMPTS_WITHIN_MS: i64 = 5 * MINUTE_MS;
 /// How many addresses are remembered.
 const ADDRESSES: usize = 1_000;
 
-/// Failed attempts by address: how many, and since when.
+/// Failed attempts by network: how many, and since when.
 #[derive(Default)]
 pub(crate) struct Attempts(Mutex<HashMap<Option<IpAddr>, (u32, Timestamp)>>);
+
+/// What is counted as one address: of IPv6 the first half, because whoever has one such address has all of its other half.
+fn network(source: Option<IpAddr>) -> Option<IpAddr> {
+    source.map(|ip| match ip.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    })
+}
 
 impl Attempts {
     /// In how many seconds this address may try again, if not now.
     fn wait_s(&self, source: Option<IpAddr>, now: Timestamp) -> Option<u32> {
         let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (count, since) = attempts.get(&source)?;
+        let (count, since) = attempts.get(&network(source))?;
         let left_ms = ATTEMPTS_WITHIN_MS - now.since_ms(*since);
         (*count >= ATTEMPTS_MAX && left_ms > 0).then(|| u32::try_from(left_ms / 1_000 + 1).unwrap_or(1))
     }
@@ -71,7 +79,7 @@ impl Attempts {
                 attempts.clear();
             }
         }
-        let (count, since) = attempts.entry(source).or_insert((0, now));
+        let (count, since) = attempts.entry(network(source)).or_insert((0, now));
         if now.since_ms(*since) >= ATTEMPTS_WITHIN_MS {
             (*count, *since) = (0, now);
         }
@@ -305,4 +313,23 @@ pub(crate) async fn prefer<S, P>(
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_addresses_of_one_network_are_counted_together() {
+        let attempts = Attempts::default();
+        let ip = |text: &str| Some(text.parse().unwrap());
+        for host in 0..ATTEMPTS_MAX {
+            attempts.failed(ip(&format!("2001:db8:1:2::{host:x}")), Timestamp(0));
+            attempts.failed(ip("::ffff:203.0.113.7"), Timestamp(0));
+        }
+        assert!(attempts.wait_s(ip("2001:db8:1:2:ffff::1"), Timestamp(0)).is_some());
+        assert!(attempts.wait_s(ip("203.0.113.7"), Timestamp(0)).is_some());
+        assert!(attempts.wait_s(ip("2001:db8:1:3::1"), Timestamp(0)).is_none());
+        assert!(attempts.wait_s(ip("203.0.113.8"), Timestamp(0)).is_none());
+    }
 }
