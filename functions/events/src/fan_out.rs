@@ -30,16 +30,18 @@ const AT_ONCE: usize = 8;
 pub(crate) struct FanOut<'a> {
     scope: &'a TenantScope,
     request: &'a EventRequest,
+    /// Whether it was begun before.
+    again: bool,
     given: &'a AllGiven<'a>,
     /// By endpoint, in the order of the request's matches.
     pieces: Vec<Vec<Piece<'a>>>,
 }
 
 impl<'a> FanOut<'a> {
-    pub(crate) fn new(scope: &'a TenantScope, request: &'a EventRequest, given: &'a AllGiven<'a>) -> Self {
+    pub(crate) fn new(scope: &'a TenantScope, request: &'a EventRequest, again: bool, given: &'a AllGiven<'a>) -> Self {
         let batch = Batch::new(given.members());
         let pieces = request.matches.iter().map(|it| batch.pieces(&it.wanted, it.ordered)).collect();
-        Self { scope, request, given, pieces }
+        Self { scope, request, again, given, pieces }
     }
 
     /// The events with their ids.
@@ -166,10 +168,36 @@ impl<'a> FanOut<'a> {
         let Some(last) = places.last() else { return Ok(found) };
         let last = self.bundle_id(&pieces[*last]);
         let mut after = store.chain(self.scope, &to.endpoint, key, &last, now).await?;
+        if self.again
+            && places.len() > 1
+            && let Some(before) = &after
+            && self.came_later(store, to, before, &last).await?
+        {
+            after = None;
+        }
         for place in places {
             found.push((place, after.replace(self.bundle_id(&pieces[place]))));
         }
         Ok(found)
+    }
+
+    /// Whether what a repeat is to come after came after it. Some bundles of the first try may stand, and others wait for the
+    /// last of them. If the first try's link was let go meanwhile, the end of the chain is behind these others: to wait for
+    /// it closed a ring.
+    async fn came_later(
+        &self,
+        store: &impl Store,
+        to: &Match,
+        before: &BundleId,
+        last: &BundleId,
+    ) -> Result<bool, StoreError> {
+        let campaign = CampaignId::of_endpoint(&to.endpoint);
+        let created_at = async |id: &BundleId| {
+            let generations = store.generations(self.scope, &campaign, id).await?;
+            Ok::<_, StoreError>(generations.first().map(|it| it.created_at))
+        };
+        let Some(last) = created_at(last).await? else { return Ok(false) };
+        Ok(created_at(before).await?.is_some_and(|before| before >= last))
     }
 
     fn bundle(&self, to: &Match, piece: &Piece<'_>, now: Timestamp) -> (Bundle, Payload) {

@@ -81,15 +81,15 @@ async fn take<S: Store, Q: Queues, C: Clock>(
     let given = given::read(&body)?;
     events.check(&caller.scope, &given, began).await?;
     let matches = matches(&given, &events.endpoints.of(&caller.scope, began).await?);
-    let request = match key {
-        None => EventRequest { id: RequestId::generate(), body_hash: String::new(), at: began, matches },
+    let (request, again) = match key {
+        None => (EventRequest { id: RequestId::generate(), body_hash: String::new(), at: began, matches }, false),
         Some(key) => {
             let request =
                 EventRequest { id: id_of(caller.scope.tenant(), key)?, body_hash: given.hash(), at: began, matches };
             events.begun(&caller.scope, request).await?
         }
     };
-    let fan_out = FanOut::new(&caller.scope, &request, &given);
+    let fan_out = FanOut::new(&caller.scope, &request, again, &given);
     let call = || ApiCall {
         principal: caller.principal.clone(),
         route: format!("{} {}", parts.method, parts.uri.path()),
@@ -128,11 +128,11 @@ impl<S: Store, Q: Queues, C: Clock> Events<S, Q, C> {
         faults.finish()
     }
 
-    /// The request as it was when it was first made.
-    async fn begun(&self, scope: &TenantScope, request: EventRequest) -> Answer<EventRequest> {
+    /// The request as it was when it was first made, and whether that was before.
+    async fn begun(&self, scope: &TenantScope, request: EventRequest) -> Answer<(EventRequest, bool)> {
         match self.store.begin_event_request(scope, &request).await? {
-            None => Ok(request),
-            Some(earlier) if earlier.body_hash == request.body_hash => Ok(earlier),
+            None => Ok((request, false)),
+            Some(earlier) if earlier.body_hash == request.body_hash => Ok((earlier, true)),
             Some(_) => Err(other_body().into()),
         }
     }

@@ -7,14 +7,14 @@ use axum::{
 };
 use domain::{
     audit::AuditEntry,
-    bundle::{Bundle, BundleId},
-    channel::Provider,
-    ids::{CampaignId, IntegrationId, RequestId},
+    bundle::{Bundle, BundleId, Payload},
+    channel::{Channel, Provider},
+    ids::{CampaignId, EventId, IntegrationId, RequestId},
     integration::Integration,
     principal::Principal,
     tenant::TenantScope,
-    time::ManualClock,
-    webhook::{DATA_MAX_BYTES, registered::RegisteredType},
+    time::{Clock as _, ManualClock},
+    webhook::{DATA_MAX_BYTES, OutEvent, batch::ORDERED_MAX, registered::RegisteredType},
 };
 use hub::{
     endpoints::{Endpoints, TRUST_MS},
@@ -283,11 +283,13 @@ async fn a_repeat_after_a_crash_between_endpoints_completes_exactly_what_is_miss
     for endpoint in &endpoints {
         let bundles = stage.bundles(endpoint).await;
         let (ours, others): (Vec<_>, Vec<_>) = bundles.into_iter().partition(|it| it.id.request == request);
-        let shape: Vec<_> = ours.iter().map(|it| (it.id.number.unwrap(), it.members.len())).collect();
-        assert_eq!(shape, [(0, 25), (1, 25), (50, 5), (51, 5)]);
+        let shape: Vec<_> = ours.iter().map(|it| (usize::from(it.id.number.unwrap()), it.members.len())).collect();
+        let begin = |from: usize| [(from, ORDERED_MAX), (from + 1, ORDERED_MAX)];
+        assert_eq!(shape, (0..60).step_by(2 * ORDERED_MAX).flat_map(begin).collect::<Vec<_>>());
         let id = |number| Some(BundleId { request: request.clone(), number: Some(number), generation: 0 });
         let after: Vec<_> = ours.iter().map(|it| it.after.clone()).collect();
-        assert_eq!(after, [None, None, id(0), id(1)], "each key is a chain of its own, and ours is the first");
+        let expected: Vec<_> = (0..ours.len()).map(|n| id(ours[n.checked_sub(2)?].id.number?)).collect();
+        assert_eq!(after, expected, "each key is a chain of its own, and ours is the first");
         let there = before[endpoint].iter().any(|it| Some(&it.id) == id(50).as_ref());
         assert_eq!(others[0].after, id(50).filter(|_| there), "what came later waits for nothing that was missing");
         for bundle in &before[endpoint] {
@@ -304,6 +306,58 @@ async fn a_repeat_after_a_crash_between_endpoints_completes_exactly_what_is_miss
         );
     }
     assert_eq!(stage.post_with_key("k1", &body).await.body, again.body);
+}
+
+/// The last bundle of a request is written and the first is not, so many others come that its link is let go, and then it
+/// is repeated.
+#[tokio::test]
+async fn a_repeat_that_lost_its_place_waits_for_nobody_who_waits_for_it() {
+    let stage = Stage::new();
+    let endpoint = stage.endpoint(json!({"ordered": true})).await;
+    let mut body = batch(12);
+    for event in body["events"].as_array_mut().unwrap() {
+        event["key"] = json!("a");
+    }
+    // Somebody is before it, for whom it has to wait as long as its place is known.
+    let mut single = event("order.created", &json!({}));
+    single["key"] = json!("a");
+    stage.post(&single).await;
+    let [first] = stage.bundles(&endpoint).await.try_into().unwrap();
+    let first = first.id;
+    for others in [3, 20] {
+        let key = others.to_string();
+        stage.clock.advance_ms(1_000);
+        stage.store.fail_next("write_bundles", StoreError::Unavailable("away".into()));
+        assert_eq!(stage.post_with_key(&key, &body).await.status, 503);
+        let campaign = CampaignId::of_endpoint(&endpoint);
+        let events: CampaignId = "events".parse().unwrap();
+        let request = RequestId::from_idempotency_key(acme().tenant(), &events, &key);
+        let piece = |number| BundleId { request: request.clone(), number: Some(number), generation: 0 };
+        let of = |n: u16| OutEvent {
+            id: EventId::of(&request, Some(n)),
+            kind: "order.created".parse().unwrap(),
+            at: START,
+            data: json!({"n": n}).to_string(),
+            key: Some("a".to_owned()),
+        };
+        let last = Bundle::first(piece(10), &campaign, Channel::Webhook, &endpoint, 2, stage.clock.now());
+        let last = Bundle { after: Some(piece(5)), ..last };
+        let payload = Payload { events: vec![of(10), of(11)], ..Payload::default() };
+        stage.store.write_bundles(&acme(), &[(last, payload)], false).await.unwrap();
+        for _ in 0..others {
+            stage.clock.advance_ms(1_000);
+            stage.post(&single).await;
+        }
+        assert_eq!(stage.post_with_key(&key, &body).await.status, 202);
+        let all: BTreeMap<_, _> = stage.bundles(&endpoint).await.into_iter().map(|it| (it.id.clone(), it)).collect();
+        let mut waits_for = Some(piece(10));
+        for _ in 0..=all.len() {
+            waits_for = waits_for.and_then(|id| all[&id].after.clone());
+        }
+        assert_eq!(waits_for, None, "a ring");
+        assert_eq!(all[&piece(5)].after, Some(piece(0)));
+        assert_eq!(all[&piece(0)].after, Some(first.clone()).filter(|_| others == 3));
+    }
 }
 
 #[tokio::test]

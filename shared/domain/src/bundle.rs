@@ -569,7 +569,7 @@ impl Bundle {
         let failure = match outcome {
             Outcome::Sent { provider_id } => return MemberResult::Sent { provider_id },
             Outcome::Deferred { until } => {
-                let onward = if self.uncertain { in_doubt } else { certain };
+                let onward = if self.uncertain && !rules.one_by_one { in_doubt } else { certain };
                 onward.members.push(member);
                 onward.due = onward.due.max(until);
                 return MemberResult::Waiting;
@@ -594,7 +594,8 @@ impl Bundle {
             None if hold => MemberResult::Unknown(cause),
             None => MemberResult::Dead(cause),
             Some(pause_ms) => {
-                let onward = if unknown || self.uncertain { in_doubt } else { certain };
+                // One by one, whoever went on apart would be overtaken by the others.
+                let onward = if (unknown || self.uncertain) && !rules.one_by_one { in_doubt } else { certain };
                 onward.members.push(member);
                 onward.attempts = attempts;
                 onward.due = onward.due.max(now.plus_ms(pause_ms));
@@ -726,6 +727,7 @@ struct Onward {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::webhook::batch::ORDERED_MAX;
 
     const NOON: Timestamp = Timestamp(1_763_640_000_000);
     const RULES: FinishRules = FinishRules {
@@ -898,7 +900,36 @@ mod tests {
         assert_eq!((third.members.as_slice(), third.attempts, third.due), ([1, 2].as_slice(), 1, NOON.plus_ms(5_000)));
         third.attempts = 2;
         let last = only(third.finish(vec![failed(TRANSIENT), wait()], rules, NOON));
-        assert_eq!((third.status_of(0), last.members.as_slice(), last.attempts), (Some(DeliveryStatus::Dead), [2].as_slice(), 0));
+        assert_eq!(
+            (third.status_of(0), last.members.as_slice(), last.attempts),
+            (Some(DeliveryStatus::Dead), [2].as_slice(), 0)
+        );
+    }
+
+    /// The longest that is possible: each is tried as often as it may be, whatever interrupts it, and given up. And then a
+    /// person wants the last one posted again.
+    #[test]
+    fn one_by_one_a_bundle_has_room_for_every_attempt_of_each_member() {
+        let rules = FinishRules { one_by_one: true, retry_policy: RetryPolicy::Standard, ..RULES };
+        let count = u16::try_from(ORDERED_MAX).unwrap();
+        let mut current = Bundle { channel: Channel::Webhook, uncertain: true, ..bundle(count) };
+        let mut dead = Vec::new();
+        let mut run = |mut current: Bundle| loop {
+            let mut outcomes = vec![Outcome::Deferred { until: NOON }; current.members.len()];
+            outcomes[0] = failed(if current.attempts > 4 { FailureKind::Unknown } else { TRANSIENT });
+            let next = current.finish(outcomes, rules, NOON);
+            dead.extend(current.dead_members().map(|it| (it.member, it.status, current.attempts)));
+            if next.is_empty() {
+                return current;
+            }
+            current = only(next);
+            current.uncertain = true;
+        };
+        current = run(current);
+        run(current.resend(&DeliveryStatus::ALL, NOON).unwrap());
+        let again = std::iter::once(count - 1);
+        let expected: Vec<_> = (0..count).chain(again).map(|member| (member, DeliveryStatus::Dead, 9)).collect();
+        assert_eq!(dead, expected);
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub trait OrderTails: Send + Sync {
     /// Makes `last` the end of the chain of this endpoint and key, and returns the bundle that has to be over first: the
     /// nearest before it that was written. What was linked and never written, because its function was ended in between, is
     /// passed over, or whoever came before it would be overtaken. A repeat of the same request keeps its place, even when
-    /// others have come after it, up to [`LINKS_KEPT`] of them.
+    /// others have come after it, up to [`LINKS_KEPT`] of them;
+    /// beyond that, it comes last.
     fn chain(
         &self,
         scope: &TenantScope,

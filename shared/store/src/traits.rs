@@ -417,7 +417,8 @@ pub trait Bundles: Send + Sync {
     /// the next sweep. A no-op when it is no longer in the index.
     fn postpone(&self, due: &Due, until: Timestamp) -> impl Future<Output = Result<()>> + Send;
 
-    /// All generations of one first-generation bundle, by their number, the first one first.
+    /// All generations of one first-generation bundle, by their number, the first one first, as they are now: who waits for
+    /// one that is not seen yet would not wait.
     fn generations(
         &self,
         scope: &TenantScope,

@@ -7,6 +7,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, ops::Range};
 
+/// The most events of a bundle where order is wanted. There they are tried one after another, each up to ten times, and each
+/// try is a generation of the bundle, of which 63 can follow from one another: five events that are all given up leave
+/// room for a resend.
+pub const ORDERED_MAX: usize = 5;
+
 /// What of an event decides about its bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member<'a> {
@@ -83,7 +88,7 @@ impl<'a> Batch<'a> {
     pub fn new(members: Vec<Member<'a>>) -> Self {
         let mut slots = Vec::new();
         let mut begin = 0;
-        for range in filled((0..members.len()).collect(), &members) {
+        for range in filled((0..members.len()).collect(), &members, BUNDLE_MAX) {
             slots.push(begin..begin + range.len());
             begin += range.len();
         }
@@ -93,7 +98,7 @@ impl<'a> Batch<'a> {
     /// The bundles of those that are wanted.
     ///
     /// Usually, bundle `n` holds what is wanted of the `n`th 25 events, or of less where those are large. Where order is
-    /// wanted, the events of a key stand in bundles of their own, in order, each with the number of its first event.
+    /// wanted, the events of a key stand in smaller bundles of their own, in order, each with the number of its first event.
     #[must_use]
     pub fn pieces(&self, wanted: &Wanted, ordered: bool) -> Vec<Piece<'a>> {
         if self.members.len() == 1 {
@@ -116,7 +121,9 @@ impl<'a> Batch<'a> {
         let mut pieces: Vec<_> = self
             .by_key()
             .into_iter()
-            .flat_map(|(key, events)| filled(events, &self.members).into_iter().map(move |events| (key, events)))
+            .flat_map(|(key, events)| {
+                filled(events, &self.members, ORDERED_MAX).into_iter().map(move |events| (key, events))
+            })
             .filter_map(|(key, events)| piece(events[0], key, events))
             .collect();
         pieces.sort_by_key(|piece| piece.number);
@@ -138,14 +145,14 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Cuts a row of events where a bundle is full.
-fn filled(events: Vec<usize>, members: &[Member<'_>]) -> Vec<Vec<usize>> {
+/// Cuts a row of events where a bundle is full, with `most` of them at the latest.
+fn filled(events: Vec<usize>, members: &[Member<'_>], most: usize) -> Vec<Vec<usize>> {
     let mut bundles: Vec<Vec<usize>> = Vec::new();
     let mut bytes = 0;
     for number in events {
         let more = members[number].bytes;
         match bundles.last_mut() {
-            Some(last) if last.len() < BUNDLE_MAX && bytes + more <= BUNDLE_MAX_BYTES => {
+            Some(last) if last.len() < most && bytes + more <= BUNDLE_MAX_BYTES => {
                 last.push(number);
                 bytes += more;
             }
@@ -201,7 +208,8 @@ mod tests {
             prop_assert_eq!(events, expected);
             for piece in &pieces {
                 let bytes: usize = piece.events.iter().map(|event| members[*event].bytes).sum();
-                prop_assert!(piece.events.len() <= BUNDLE_MAX && bytes <= BUNDLE_MAX_BYTES);
+                let most = if ordered { ORDERED_MAX } else { BUNDLE_MAX };
+                prop_assert!(piece.events.len() <= most && bytes <= BUNDLE_MAX_BYTES);
                 prop_assert!(piece.events.is_sorted());
                 prop_assert_eq!(piece.number.is_none(), members.len() == 1);
                 // As the places in delivery ids allow.

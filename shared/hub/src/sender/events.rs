@@ -7,7 +7,7 @@
 use super::{Came, Line, Lines, Sender, route::Slots, run::Run};
 use domain::{
     audit::AuditEntry,
-    bundle::{Bundle, BundleState, Outcome},
+    bundle::{Bundle, BundleState, MemberResult, Outcome},
     failure::{Failure, FailureKind},
     integration::Integration,
     principal::Principal,
@@ -41,6 +41,10 @@ const LOOK_MS: u64 = 100;
 
 /// How long after its predecessor is due an event is looked at again, in milliseconds.
 const AFTER_MS: i64 = SECOND_MS;
+
+/// How old a bundle is, in milliseconds, that nobody has claimed because nobody queued it: the sweeper queues what is whole
+/// within two minutes.
+const LEFT_BEHIND_MS: i64 = 10 * MINUTE_MS;
 
 /// How often the disabling of an endpoint is tried against others who change it.
 const STOP_TRIES: usize = 5;
@@ -159,7 +163,10 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
         loop {
             let now = self.clock.now();
             let generations = self.store.generations(scope, &bundle.campaign, after).await?;
-            let Some(due) = generations.iter().filter_map(|it| open_until(it, now)).max() else { return Ok(None) };
+            let Some(due) = open_until(&generations, now) else { return Ok(None) };
+            if self.is_left_behind(scope, &generations, now).await? {
+                return Ok(None);
+            }
             let under_way = generations.iter().any(|it| it.state == BundleState::Sending);
             let patience_ms = if under_way { PATIENCE_MS } else { SHORT_PATIENCE_MS };
             let patience_over = now.since_ms(since) >= patience_ms;
@@ -169,6 +176,23 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
             }
             tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
         }
+    }
+
+    /// Whether a bundle is what is left of a request that was cut off while it was written. None of it is sent unless it is
+    /// repeated, nobody was told that it is accepted, and who waits for it might wait for ever.
+    async fn is_left_behind(
+        &self,
+        scope: &TenantScope,
+        generations: &[Bundle],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let [only] = generations else { return Ok(false) };
+        let untouched = only.id.number.is_some() && only.state == BundleState::Queued && only.fence == 0;
+        if !untouched || now.since_ms(only.created_at) < LEFT_BEHIND_MS {
+            return Ok(false);
+        }
+        let request = self.store.request(scope, &only.campaign, &only.id.request).await?;
+        Ok(request.is_none_or(|request| !request.dispatched))
     }
 
     /// Writes results and answers, then draws the lesson for the endpoint.
@@ -317,8 +341,35 @@ impl<S: Store, Q: Queues, L: Lines> Sender<S, Q, L> {
     }
 }
 
-/// When a generation that is not over is worth a look; `None` of one that is over.
-fn open_until(bundle: &Bundle, now: Timestamp) -> Option<Timestamp> {
+/// When a bundle that is not over is worth a look; `None` of one that is over, by all its generations.
+fn open_until(generations: &[Bundle], now: Timestamp) -> Option<Timestamp> {
+    if generations.iter().any(|it| goes_on_unseen(it, generations)) {
+        return Some(now);
+    }
+    generations.iter().filter_map(|it| generation_until(it, now)).max()
+}
+
+/// Whether a member went on in a generation that is not among these: what one write made of several items is read one by
+/// one.
+fn goes_on_unseen(bundle: &Bundle, generations: &[Bundle]) -> bool {
+    let goes_on = |result: &MemberResult| {
+        matches!(result, MemberResult::Retrying(_) | MemberResult::Waiting | MemberResult::Resent(_))
+    };
+    let went_on = |member: u16| {
+        let of_member = generations.iter().filter(|it| it.members.contains(&member));
+        let left = of_member.clone().filter(|it| result_of(it, member).is_some_and(goes_on));
+        left.count() >= of_member.count()
+    };
+    bundle.members.iter().any(|member| went_on(*member))
+}
+
+fn result_of(bundle: &Bundle, member: u16) -> Option<&MemberResult> {
+    let place = bundle.members.iter().position(|it| *it == member)?;
+    bundle.results.get(place)
+}
+
+/// The same of one generation.
+fn generation_until(bundle: &Bundle, now: Timestamp) -> Option<Timestamp> {
     match bundle.state {
         BundleState::Done | BundleState::Cancelled => None,
         // A sender has it, which takes a moment, or died with it.

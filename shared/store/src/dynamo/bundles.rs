@@ -424,7 +424,7 @@ impl Bundles for DynamoStore {
     async fn generations(&self, scope: &TenantScope, campaign: &CampaignId, origin: &BundleId) -> Result<Vec<Bundle>> {
         let mut found = Vec::new();
         if origin.number.is_none() {
-            let single = self.get(Table::Tenant, keys::request(scope, campaign, &origin.request), false).await?;
+            let single = self.get(Table::Tenant, keys::request(scope, campaign, &origin.request), true).await?;
             let single = single.as_ref().map(read_bundle).transpose()?.flatten();
             let Some((_, single)) = single else { return Ok(found) };
             // Most are the only generation: then that was the whole answer.
@@ -439,7 +439,8 @@ impl Bundles for DynamoStore {
         let (first, last) = keys::generations(origin);
         let query = Query::of(keys::deliveries(scope, campaign), "pk = :pk AND sk BETWEEN :first AND :last")
             .value(":first", text(first))
-            .value(":last", text(last));
+            .value(":last", text(last))
+            .consistent();
         for item in self.query(query, usize::MAX, |_| true).await? {
             found.push(bundle_in(&item)?);
         }

@@ -14,7 +14,7 @@ use crate::{
 };
 use domain::{
     bundle::BundleId,
-    ids::{CampaignId, IntegrationId},
+    ids::{CampaignId, IntegrationId, RequestId},
     tenant::TenantScope,
     time::Timestamp,
 };
@@ -51,26 +51,27 @@ fn outdated(item: &Item) -> Result<Vec<&str>> {
 }
 
 impl DynamoStore {
-    /// The nearest bundle before this link that was written.
+    /// The nearest bundle before this request that was written.
     async fn written_before(
         &self,
         scope: &TenantScope,
         endpoint: &IntegrationId,
         item: &Item,
-        link: &str,
+        request: &RequestId,
     ) -> Result<Option<BundleId>> {
         let campaign = CampaignId::of_endpoint(endpoint);
-        let mut before = read(item, link)?;
-        // A chain has no rings; a defect that made one must not keep us here.
+        let mut before = read(item, &format!("{LINK}{request}"))?;
+        // Only what is written may be waited for: what is written later may come to wait for this. There are no more links
+        // than this, unless one that was let go was made again, by a repeat that comes late, and closed a ring.
         for _ in 0..=LINKS_MAX {
-            let Some(bundle) = &before else { break };
+            let Some(bundle) = before.take_if(|it| it.request != *request) else { return Ok(None) };
             // Consistent: it may have been written a moment ago.
-            if self.get(Table::Tenant, keys::bundle(scope, &campaign, bundle), true).await?.is_some() {
-                break;
+            if self.get(Table::Tenant, keys::bundle(scope, &campaign, &bundle), true).await?.is_some() {
+                return Ok(Some(bundle));
             }
             before = read(item, &format!("{LINK}{}", bundle.request))?;
         }
-        Ok(before)
+        Ok(None)
     }
 }
 
@@ -96,10 +97,10 @@ impl OrderTails for DynamoStore {
             Written::Done(item) => present(item, "UpdateItem")?,
             Written::Refused(stored) => {
                 let stored = present(stored, "UpdateItem")?;
-                return self.written_before(scope, endpoint, &stored, &link).await;
+                return self.written_before(scope, endpoint, &stored, &last.request).await;
             }
         };
-        let before = self.written_before(scope, endpoint, &item, &link).await?;
+        let before = self.written_before(scope, endpoint, &item, &last.request).await?;
         let outdated = outdated(&item)?;
         if !outdated.is_empty() {
             let names: Vec<String> = outdated.iter().map(|name| format!("#{name}")).collect();

@@ -52,10 +52,11 @@ impl OrderTails for MemoryStore {
             }
             let campaign = CampaignId::of_endpoint(endpoint);
             let mut before = tail.before(&last.request);
+            let mut links = 0..=LINKS_MAX;
             while let Some(bundle) = before.filter(|it| !state.bundles.has(scope, &campaign, it)) {
-                before = tail.before(&bundle.request);
+                before = links.next().and_then(|_| tail.before(&bundle.request));
             }
-            let before = before.cloned();
+            let before = before.filter(|it| it.request != last.request).cloned();
             if tail.links.len() > LINKS_MAX {
                 tail.links.drain(..tail.links.len() - LINKS_KEPT);
             }

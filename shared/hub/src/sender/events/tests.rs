@@ -477,6 +477,54 @@ async fn a_chain_that_is_queued_at_once_goes_link_by_link() {
     assert_eq!(stage.posted(), expected);
 }
 
+/// Of two bundles one was written, then its function was ended, and nobody repeated the request.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_request_that_was_cut_off_holds_nobody_up_for_long() {
+    let stage = Stage::new(true).await;
+    let id = BundleId { request: RequestId::generate(), number: Some(5), generation: 0 };
+    let request = Request {
+        id: id.request.clone(),
+        campaign: stage.campaign(),
+        body_hash: String::new(),
+        bundles: 2,
+        dispatched: false,
+        created_at: NOON,
+        envelope: Envelope { content: Content::Events },
+        call: None,
+    };
+    stage.store.create_request(&stage.scope, &request, None).await.unwrap();
+    let left = Bundle::first(id.clone(), &stage.campaign(), Channel::Webhook, &stage.id, 1, NOON);
+    stage.store.write_bundles(&stage.scope, &[(left, Payload::default())], false).await.unwrap();
+    let left = BundleMessage { scope: stage.scope.clone(), campaign: stage.campaign(), bundle: id.clone() };
+    let next = stage.accept(&["a"], Some(&left)).await;
+    stage.deliver(&next).await;
+    stage.run_ms(LEFT_BEHIND_MS / 2).await;
+    assert_eq!(stage.posted(), [""; 0], "it may be queued yet");
+    stage.run_ms(LEFT_BEHIND_MS).await;
+    assert_eq!(stage.posted(), ["a"]);
+    // One that was queued is waited for, however long nobody comes to it.
+    stage.store.mark_dispatched(&stage.scope, &stage.campaign(), &id.request).await.unwrap();
+    let last = stage.accept(&["b"], Some(&left)).await;
+    stage.deliver(&last).await;
+    assert_eq!(stage.posted(), ["a"]);
+}
+
+/// A finish writes two items at once, and who reads them one by one may see the first without the second.
+#[tokio::test(start_paused = true)]
+async fn what_goes_on_is_waited_for_before_it_is_seen() {
+    let stage = Stage::new(true).await;
+    stage.answers("b", [broken()]);
+    stage.post(&["a", "b", "c"]).await;
+    let [first, next] = stage.bundles().await.try_into().unwrap();
+    assert_eq!((next.members.as_slice(), next.due), ([1, 2].as_slice(), NOON.plus_ms(5_000)));
+    assert_eq!(open_until(&[], NOON), None);
+    assert_eq!(open_until(std::slice::from_ref(&first), NOON), Some(NOON));
+    assert_eq!(open_until(&[first.clone(), next.clone()], NOON), Some(next.due));
+    stage.run_ms(MINUTE_MS).await;
+    let [first, next] = stage.bundles().await.try_into().unwrap();
+    assert_eq!(open_until(&[first, next], NOON), None);
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_strict_order_nobody_waits() {
     let stage = Stage::new(false).await;
