@@ -21,7 +21,7 @@ use domain::{
     time::{Clock, Timestamp},
     webhook::{EventType, batch::Wanted},
 };
-use futures::future::try_join_all;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hub::{
     endpoints::{Endpoint, Endpoints},
     event_types::{Schema, Schemas},
@@ -46,6 +46,10 @@ const KEYS_OF: &str = "events";
 
 /// How large a request's body may be: Lambda takes 6 MB, with what the gateway says of the request.
 const BODY_MAX_BYTES: usize = 5 << 20;
+
+/// How many types are looked up at a time: every event of a request may have its own, and a connection each is more than a
+/// function has.
+const LOOKED_UP_AT_ONCE: usize = 16;
 
 /// What the handler works with.
 pub struct Events<S, Q, C> {
@@ -115,7 +119,7 @@ impl<S: Store, Q: Queues, C: Clock> Events<S, Q, C> {
         for kind in by_type.keys() {
             schemas.push(self.schemas.of(scope, kind, now));
         }
-        let schemas: Vec<Option<Arc<Schema>>> = try_join_all(schemas).await?;
+        let schemas: Vec<Option<Arc<Schema>>> = stream::iter(schemas).buffered(LOOKED_UP_AT_ONCE).try_collect().await?;
         let mut faults = Faults::default();
         for (schema, numbers) in schemas.iter().zip(by_type.values()) {
             let Some(schema) = schema else { continue };
