@@ -13,7 +13,7 @@ use domain::{
     principal::Principal,
     rate::RateState,
     tenant::TenantScope,
-    time::{MINUTE_MS, SECOND_MS, Timestamp},
+    time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp},
     webhook::{
         Answer, EndpointSettings, OutEvent, Stop, StopCause,
         failing::{Failing, Turn},
@@ -45,6 +45,10 @@ const AFTER_MS: i64 = SECOND_MS;
 /// How old a bundle is, in milliseconds, that nobody has claimed because nobody queued it: the sweeper queues what is whole
 /// within two minutes.
 const LEFT_BEHIND_MS: i64 = 10 * MINUTE_MS;
+
+/// How long a claim is over, in milliseconds, that nobody takes up any more: its message ends every sender, and is in the
+/// dead-letter queue. A queue gives a message out again after six minutes.
+const FORSAKEN_MS: i64 = HOUR_MS;
 
 /// How often the disabling of an endpoint is tried against others who change it.
 const STOP_TRIES: usize = 5;
@@ -372,6 +376,7 @@ fn result_of(bundle: &Bundle, member: u16) -> Option<&MemberResult> {
 fn generation_until(bundle: &Bundle, now: Timestamp) -> Option<Timestamp> {
     match bundle.state {
         BundleState::Done | BundleState::Cancelled => None,
+        BundleState::Sending if now.since_ms(bundle.lease_until) > FORSAKEN_MS => None,
         // A sender has it, which takes a moment, or died with it.
         BundleState::Sending => Some(now),
         BundleState::Queued => Some(bundle.due),

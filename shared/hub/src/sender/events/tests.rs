@@ -477,6 +477,19 @@ async fn a_chain_that_is_queued_at_once_goes_link_by_link() {
     assert_eq!(stage.posted(), expected);
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_whose_message_ends_every_sender_holds_nobody_up_for_more_than_an_hour() {
+    let stage = Stage::new(true).await;
+    let first = stage.accept(&["a"], None).await;
+    stage.store.claim(&stage.scope, &first.campaign, &first.bundle, NOON).await.unwrap();
+    let second = stage.accept(&["b"], Some(&first)).await;
+    stage.deliver(&second).await;
+    stage.run_ms(FORSAKEN_MS).await;
+    assert_eq!(stage.posted(), [""; 0]);
+    stage.run_ms(LEASE_MS + 2 * MINUTE_MS).await;
+    assert_eq!(stage.posted(), ["b"]);
+}
+
 /// Of two bundles one was written, then its function was ended, and nobody repeated the request.
 #[tokio::test(start_paused = true)]
 async fn what_is_left_of_a_request_that_was_cut_off_holds_nobody_up_for_long() {
