@@ -4,6 +4,7 @@ use crate::{
     FAULTS_MAX, Fault,
     number::{self, Decimal},
     order::{are_unique, compare},
+    pattern::Pattern,
     read::{Id, Node, Rule, Type, escaped},
 };
 use serde_json::{Map, Number, Value};
@@ -12,6 +13,8 @@ use std::{cmp::Ordering, collections::BTreeMap};
 /// The most steps for some data. A schema that has the same judged again and again, two ways each time, would take for ever;
 /// the largest events with ordinary schemas need a quarter.
 const STEPS_MAX: usize = 1_000_000;
+/// How much of a text is counted or compared in a step, in bytes.
+const BYTES_A_STEP: usize = 64;
 /// The most schemas inside of each other, so that the stack suffices.
 const DEPTH_MAX: usize = 512;
 
@@ -120,11 +123,13 @@ impl<'s> Judge<'s> {
         match rule {
             Rule::Types(types) => self.expect(types.iter().any(|it| is_of(*it, data)), place, || of_types(types)),
             Rule::Enum(values) => {
-                let one = self.may_spend(values.len()) && values.iter().any(|it| compare(it, data).is_eq());
+                let one = self.may_spend(values.iter().map(weight).sum())
+                    && values.iter().any(|it| compare(it, data).is_eq());
                 self.expect(one, place, || "must be one of the values of `enum`".to_owned())
             }
             Rule::Const(value) => {
-                self.expect(compare(value, data).is_eq(), place, || "must be the value of `const`".to_owned())
+                let same = self.may_spend(weight(value)) && compare(value, data).is_eq();
+                self.expect(same, place, || "must be the value of `const`".to_owned())
             }
             Rule::AllOf(ids) => self.all(ids, |judge, id| judge.fits(*id, data, place)),
             Rule::AnyOf(ids) => {
@@ -188,13 +193,15 @@ impl<'s> Judge<'s> {
         let chars = || text.chars().count() as u64;
         match rule {
             Rule::MinLength(least) => {
-                self.expect(chars() >= *least, place, || format!("must have at least {least} characters"))
+                let fits = self.may_spend(text.len() / BYTES_A_STEP) && chars() >= *least;
+                self.expect(fits, place, || format!("must have at least {least} characters"))
             }
             Rule::MaxLength(most) => {
-                self.expect(chars() <= *most, place, || format!("must have at most {most} characters"))
+                let fits = self.may_spend(text.len() / BYTES_A_STEP) && chars() <= *most;
+                self.expect(fits, place, || format!("must have at most {most} characters"))
             }
             Rule::Pattern(pattern, regex) => {
-                let matches = self.may_spend(text.len()) && regex.is_match(text);
+                let matches = self.may_spend(regex.steps(text.len())) && regex.is_match(text);
                 self.expect(matches, place, || format!("must match the pattern `{pattern}`"))
             }
             _ => true,
@@ -209,7 +216,7 @@ impl<'s> Judge<'s> {
             }
             Rule::MaxItems(most) => self.expect(length <= *most, place, || format!("must have at most {most} items")),
             Rule::UniqueItems => {
-                let unique = self.may_spend(items.len()) && are_unique(items);
+                let unique = self.may_spend(items.iter().map(weight).sum()) && are_unique(items);
                 self.expect(unique, place, || "must have no item twice".to_owned())
             }
             Rule::Items { first, rest } => self.all(items.iter().enumerate(), |judge, (number, item)| {
@@ -271,7 +278,7 @@ impl<'s> Judge<'s> {
 
     fn property(&mut self, rules: Properties<'s>, name: &str, value: &Value, place: &Place<'_>) -> bool {
         let place = Place::Field(place, name);
-        if !self.may_spend(name.len() * rules.matching.len()) {
+        if !self.may_spend(rules.matching.iter().map(|(pattern, _)| pattern.steps(name.len())).sum()) {
             return false;
         }
         let matching = rules.matching.iter().filter(|(regex, _)| regex.is_match(name)).map(|(_, id)| *id);
@@ -283,10 +290,22 @@ impl<'s> Judge<'s> {
     }
 }
 
+/// How many steps it is to compare a value.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => 1 + text.len() / BYTES_A_STEP,
+        Value::Array(items) => 1 + items.iter().map(weight).sum::<usize>(),
+        Value::Object(fields) => {
+            fields.iter().fold(1, |sum, (name, value)| sum + 1 + name.len() / BYTES_A_STEP + weight(value))
+        }
+        _ => 1,
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Properties<'s> {
     named: &'s BTreeMap<String, Id>,
-    matching: &'s [(regex_lite::Regex, Id)],
+    matching: &'s [(Pattern, Id)],
     other: Option<Id>,
 }
 

@@ -9,17 +9,41 @@ use std::{iter::Peekable, str::Chars};
 /// The most bytes that a compiled pattern may take. A class of characters takes some 20, a repetition as many as it repeats.
 const SIZE_MAX: usize = 64 << 10;
 
+/// Machines of up to so many bytes cost so much for each byte that they look at: whoever repeats a thousand times follows a
+/// thousand paths at once.
+const COSTS: [(usize, usize); 3] = [(2 << 10, 1), (8 << 10, 4), (SIZE_MAX, 32)];
+
 /// What `\s` is, as the inside of a class.
 const SPACE: &str = r"\s\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}";
 /// What `.` is not.
 const LINE_ENDS: &str = r"\n\r\x{2028}\x{2029}";
 
 /// A pattern that may match anywhere in a text.
-pub(crate) fn read(pattern: &str) -> Result<Regex, String> {
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    regex: Regex,
+    cost: usize,
+}
+
+impl Pattern {
+    pub(crate) fn is_match(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// How many steps it is to look at so many bytes.
+    pub(crate) const fn steps(&self, bytes: usize) -> usize {
+        self.cost.saturating_mul(bytes)
+    }
+}
+
+pub(crate) fn read(pattern: &str) -> Result<Pattern, String> {
     let lead = |why: String| format!("the pattern `{pattern}` is not taken: {why}");
     let mut rewriter = Rewriter { rest: pattern.chars().peekable(), out: String::new() };
     rewriter.all().map_err(lead)?;
-    RegexBuilder::new(&rewriter.out).size_limit(SIZE_MAX).build().map_err(|error| lead(error.to_string()))
+    let built =
+        |(size, cost)| RegexBuilder::new(&rewriter.out).size_limit(size).build().map(|regex| Pattern { regex, cost });
+    let [small, middle, large] = COSTS.map(built);
+    small.or(middle).or(large).map_err(|error| lead(error.to_string()))
 }
 
 struct Rewriter<'p> {

@@ -2,9 +2,8 @@
 
 use crate::{
     number::{self, Decimal},
-    pattern,
+    pattern::{self, Pattern},
 };
-use regex_lite::Regex;
 use serde_json::{Map, Number, Value};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -39,7 +38,7 @@ pub(crate) enum Rule {
     ExclusiveMaximum(Number),
     MinLength(u64),
     MaxLength(u64),
-    Pattern(String, Regex),
+    Pattern(String, Pattern),
     MinItems(u64),
     MaxItems(u64),
     UniqueItems,
@@ -61,7 +60,7 @@ pub(crate) enum Rule {
     DependentSchemas(Vec<(String, Id)>),
     Properties {
         named: BTreeMap<String, Id>,
-        matching: Vec<(Regex, Id)>,
+        matching: Vec<(Pattern, Id)>,
         other: Option<Id>,
     },
     PropertyNames(Id),
@@ -149,7 +148,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn pattern(&mut self, text: &str) -> Result<Regex, String> {
+    fn pattern(&mut self, text: &str) -> Result<Pattern, String> {
         self.patterns += 1;
         if self.patterns > PATTERNS_MAX {
             return Err(format!("there are more than {PATTERNS_MAX} patterns"));

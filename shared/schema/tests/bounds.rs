@@ -93,3 +93,23 @@ fn a_schema_that_only_leads_back_to_itself_is_refused() {
         assert!(Schema::read(&schema).is_err_and(|why| why.contains("leads back")), "{schema}");
     }
 }
+
+/// What looks at all of a text, or a list, costs as much as there is of it, however few schemas ask for it.
+#[test]
+fn large_data_is_not_looked_at_again_and_again() {
+    let long = "a".repeat(256 << 10);
+    let objects = json!([{"a": vec![0; 60_000]}, {"a": vec![0; 60_000]}]);
+    for (rule, data) in [
+        (json!({"maxLength": 1_000_000}), json!(long)),
+        (json!({"minLength": 1}), json!(long)),
+        (json!({"const": long[..20_000]}), json!(long[..20_000])),
+        (json!({"pattern": "^(?:a?){300}b"}), json!(long)),
+        (json!({"not": {"uniqueItems": true}}), objects),
+    ] {
+        let schema = json!({"allOf": vec![json!({"$ref": "#/$defs/a"}); 100], "$defs": {"a": {"allOf": vec![json!({"$ref": "#/$defs/b"}); 100]}, "b": rule}});
+        let (schema, began) = (read(&schema), Instant::now());
+        let faults = schema.faults(&data);
+        assert_eq!(faults, [(String::new(), TOO_LONG.to_owned())], "{rule}");
+        assert!(began.elapsed() < Duration::from_secs(3), "{rule}: {:?}", began.elapsed());
+    }
+}
