@@ -70,6 +70,11 @@ impl Faults {
         self.0.push(FieldProblem { field, code: code.to_owned(), message: message.into() });
     }
 
+    /// Whether no more will be told, so that nobody need look for them.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.0.len() >= FIELD_PROBLEMS_MAX
+    }
+
     pub(crate) fn finish(mut self) -> Answer<()> {
         if self.0.is_empty() {
             return Ok(());

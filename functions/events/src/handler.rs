@@ -124,6 +124,9 @@ impl<S: Store, Q: Queues, C: Clock> Events<S, Q, C> {
         for (schema, numbers) in schemas.iter().zip(by_type.values()) {
             let Some(schema) = schema else { continue };
             for number in numbers {
+                if faults.is_full() {
+                    return faults.finish();
+                }
                 for (path, why) in schema.faults(&given.events[*number].data) {
                     faults.add(given.field(*number, &format!("data{}", dotted(&path))), "schema", why);
                 }
