@@ -100,9 +100,11 @@ fn body(tenant: &Tenant, route: &Route) -> Value {
         }
         Some("PreflightRequest") => json!({"campaign_id": "spring", "channel": "email", "recipients": []}),
         Some("SendRequest") => message("email", &[tenant.address("me")]),
-        Some("ResendRequest" | "SecretRotate" | "ReEncrypt" | "KeyRegenerate") => json!({}),
+        Some(
+            "ResendRequest" | "SecretRotate" | "ReEncrypt" | "KeyRegenerate" | "EndpointTest" | "EndpointRotate"
+            | "EventResend" | "DeadLetterFilter",
+        ) => json!({}),
         Some("EndpointCreate") => json!({"name": "Mine", "url": "https://receiver.example/mine"}),
-        Some("EndpointTest" | "EndpointRotate" | "EventResend" | "DeadLetterFilter") => json!({}),
         Some("RecoverRequest") => json!({"since": "2026-01-01T00:00:00Z"}),
         Some("DryRunRequest") => json!({"recipients": [tenant.address("me")]}),
         Some("SuppressionCreate") => json!({"address": tenant.address("me")}),

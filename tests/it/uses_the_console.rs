@@ -18,11 +18,11 @@ const END: &str = "signed_out";
 async fn every_job_is_done_in_a_browser_and_every_page_is_for_everyone() {
     let stack = Stack::shared();
     let tenant = Tenant::on(stack).await;
-    let slack = json!({
+    let broken = json!({
         "provider": "slack", "name": "Team Slack", "config": {"mode": "bot_token"},
         "secrets": {"bot_token": "xoxb-bad-console"},
     });
-    tenant.post("/v1/integrations?test=false", &slack).await.expect(201);
+    tenant.post("/v1/integrations?test=false", &broken).await.expect(201);
     tenant.post("/v1/hooks", &json!({"name": "GitHub", "scheme": "github"})).await.expect(201);
     let (console, key, smtp) = (stack.console_url.clone(), tenant.key.clone(), stack.smtp.clone());
     let walked = tokio::task::spawn_blocking(move || {
