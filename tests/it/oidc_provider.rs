@@ -48,7 +48,10 @@ impl OidcProvider {
     /// Starts one that also sends people back to this address.
     pub(crate) async fn start(folder: &Path, redirect_uri: &str) -> Self {
         static INSTALLED: OnceLock<Result<Installed, String>> = OnceLock::new();
-        let installed = tokio::task::spawn_blocking(|| INSTALLED.get_or_init(|| install("oidc-provider", "server.mjs"))).await.unwrap();
+        let installed =
+            tokio::task::spawn_blocking(|| INSTALLED.get_or_init(|| install("oidc-provider", "server.mjs")))
+                .await
+                .unwrap();
         let Installed { node, folder: code } = installed.as_ref().unwrap_or_else(|error| panic!("{error}"));
         let unique = domain::ids::IntegrationId::generate();
         let (ready, log) = (folder.join(format!("{unique}.ready.json")), folder.join(format!("{unique}.log")));

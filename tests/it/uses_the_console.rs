@@ -30,7 +30,9 @@ async fn every_job_is_done_in_a_browser_and_every_page_is_for_everyone() {
         let mut walk = Command::new(&judge.node);
         walk.arg("walk.mjs").current_dir(&judge.folder).stdin(Stdio::null()).stderr(Stdio::inherit());
         walk.env("CONSOLE_URL", console).env("KEY", key).env("SMTP_HOST", smtp.host).env("SMTP_CA", smtp.ca_file);
-        walk.env("SMTP_PORT", smtp.port.to_string()).env("SMTP_USER", smtp.username).env("SMTP_PASSWORD", smtp.password);
+        walk.env("SMTP_PORT", smtp.port.to_string())
+            .env("SMTP_USER", smtp.username)
+            .env("SMTP_PASSWORD", smtp.password);
         walk.env("CHROMIUM", env::var_os("TRUNKLINE_CHROMIUM").unwrap_or_default());
         walk.output().expect("Node runs")
     });

@@ -8,9 +8,9 @@ use crate::{
     campaigns::{CampaignView, DeliveryView, ResendAnswer, ResendRequest, SendAccepted, SendRequest, SimulationView},
     dry_run::{DryRunAnswer, DryRunRequest},
     endpoints::{
-        AttemptSummary, DeadLetterFilter, DeadLetterView, EndpointCreate, EndpointPatch, EndpointRotate, EndpointSecretShown, EndpointTest,
-        EndpointTestView, EndpointView, EventAttemptDetail, EventDeliveryView, EventResend, EventResent, RecoverRequest,
-        RedriveAnswer,
+        AttemptSummary, DeadLetterFilter, DeadLetterView, EndpointCreate, EndpointPatch, EndpointRotate,
+        EndpointSecretShown, EndpointTest, EndpointTestView, EndpointView, EventAttemptDetail, EventDeliveryView,
+        EventResend, EventResent, RecoverRequest, RedriveAnswer,
     },
     events::{EventTypeBody, EventTypeView, EventsAccepted, EventsRequest},
     hooks::{

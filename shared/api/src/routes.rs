@@ -57,7 +57,10 @@ const ATTEMPTS: &[Query] = &[
     PAGE[0],
     PAGE[1],
     ("status", "Only those that ended so: `delivered`, `retrying`, `failed` or `cancelled`."),
-    ("type", "Only those of events of this type, or that begin so: `order.*`. A page may then be short; `next` leads on."),
+    (
+        "type",
+        "Only those of events of this type, or that begin so: `order.*`. A page may then be short; `next` leads on.",
+    ),
     ("since", "Only those then or later, RFC 3339."),
     ("until", "Only those then or before, RFC 3339."),
 ];
@@ -66,7 +69,10 @@ const DEAD_LETTERS: &[Query] = &[
     PAGE[1],
     ("since", "Only those given up then or later, RFC 3339; at most 30 days back, which is the default."),
     ("until", "Only those given up then or before, RFC 3339."),
-    ("type", "Only those of events of this type, or that begin so: `order.*`. A page may then be short; `next` leads on."),
+    (
+        "type",
+        "Only those of events of this type, or that begin so: `order.*`. A page may then be short; `next` leads on.",
+    ),
     ("code", "Only those with this code."),
 ];
 const LOGS: &[Query] = &[
@@ -108,8 +114,9 @@ macro_rules! routes {
 
 use Access::{Operator, Public};
 use Scope::{
-    AuditRead, CampaignsPreflight, CampaignsRead, CampaignsSend, EndpointsRead, EndpointsWrite, EventsWrite, HooksRead, HooksWrite,
-    IntegrationsRead, IntegrationsTest, IntegrationsWrite, KeysRead, KeysWrite, LogsRead, RulesRead, RulesWrite, SuppressionsRead, SuppressionsWrite,
+    AuditRead, CampaignsPreflight, CampaignsRead, CampaignsSend, EndpointsRead, EndpointsWrite, EventsWrite, HooksRead,
+    HooksWrite, IntegrationsRead, IntegrationsTest, IntegrationsWrite, KeysRead, KeysWrite, LogsRead, RulesRead,
+    RulesWrite, SuppressionsRead, SuppressionsWrite,
 };
 
 const fn scope(scope: Scope) -> Access {

@@ -71,7 +71,13 @@ fn told(word: &str) -> String {
         let end = rest.find(is_separator).unwrap_or(rest.len());
         let (piece, more) = rest.split_at(end);
         let is_address = piece.contains('@') || piece.contains("%40");
-        out.push_str(if is_address { ADDRESS } else if is_secret(piece) { SECRET } else { piece });
+        out.push_str(if is_address {
+            ADDRESS
+        } else if is_secret(piece) {
+            SECRET
+        } else {
+            piece
+        });
         let separators = more.find(|c: char| !is_separator(c)).unwrap_or(more.len());
         out.push_str(&more[..separators]);
         rest = &more[separators..];

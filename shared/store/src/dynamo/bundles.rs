@@ -69,12 +69,7 @@ fn put_next(scope: &TenantScope, next: &Bundle, look: Timestamp) -> Write {
 }
 
 /// A change of a claimed bundle.
-fn while_claimed(
-    scope: &TenantScope,
-    bundle: &Bundle,
-    expression: impl Into<Cow<'static, str>>,
-    state: &str,
-) -> Write {
+fn while_claimed(scope: &TenantScope, bundle: &Bundle, expression: impl Into<Cow<'static, str>>, state: &str) -> Write {
     Write::update(keys::bundle(scope, &bundle.campaign, &bundle.id), expression)
         .only_if(WHILE_CLAIMED)
         .value(":sending", text(SENDING))
@@ -341,7 +336,8 @@ impl Bundles for DynamoStore {
         let key = keys::bundle(scope, &bundle.campaign, &bundle.id);
         // With the last of its dead letters, it leaves the index.
         let stays = bundle.is_dead_letter();
-        let update = if stays { "SET r = :results, n = :resends" } else { "SET r = :results, n = :resends REMOVE dk, da" };
+        let update =
+            if stays { "SET r = :results, n = :resends" } else { "SET r = :results, n = :resends REMOVE dk, da" };
         let update = Write::update(key, update)
             .value(":results", write_results(&bundle.results))
             .value(":resends", number(bundle.resends))

@@ -469,8 +469,11 @@ impl Bundles for MemoryStore {
                 .iter()
                 .filter(|((tenant, of, place), _)| {
                     let id = &place.id;
-                    tenant == scope.tenant() && of == campaign && id.request == *request
-                        && id.generation == 0 && id.number.is_some()
+                    tenant == scope.tenant()
+                        && of == campaign
+                        && id.request == *request
+                        && id.generation == 0
+                        && id.number.is_some()
                 })
                 .map(|(_, stored)| stored.bundle.clone())
                 .collect();

@@ -62,7 +62,11 @@ impl Tables {
 
     /// When the time of each test in the log, and of each hour, began.
     pub(super) fn tests(&self, scope: &TenantScope) -> impl Iterator<Item = Timestamp> {
-        self.health.keys().chain(self.hours.keys()).filter(|(tenant, ..)| tenant == scope.tenant()).map(|(_, _, at)| *at)
+        self.health
+            .keys()
+            .chain(self.hours.keys())
+            .filter(|(tenant, ..)| tenant == scope.tenant())
+            .map(|(_, _, at)| *at)
     }
 
     /// The versions of an integration's secrets, the newest first.

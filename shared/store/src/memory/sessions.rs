@@ -36,10 +36,8 @@ impl Sessions for MemoryStore {
     }
 
     async fn session(&self, id_hash: &str, now: Timestamp) -> Result<Option<Session>> {
-        self.call("session", |state| {
-            Ok(state.sessions.0.get(id_hash).filter(|session| !session.is_over(now)).cloned())
-        })
-        .await
+        self.call("session", |state| Ok(state.sessions.0.get(id_hash).filter(|session| !session.is_over(now)).cloned()))
+            .await
     }
 
     async fn see_session(&self, id_hash: &str, now: Timestamp) -> Result<()> {
