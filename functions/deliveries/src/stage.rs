@@ -5,7 +5,7 @@ use crate::handler::{Hub, router};
 use axum::http::Method;
 use domain::{
     audit::AuditEntry,
-    bundle::{BUNDLE_MAX, Bundle, BundleId, BundleState, Envelope, FinishRules, Outcome, Payload, Recipient},
+    bundle::{BUNDLE_MAX, Bundle, BundleId, Envelope, FinishRules, Outcome, Payload, Recipient},
     channel::{Channel, OnUnknown, Provider, ProviderClass},
     failure::{Failure, FailureKind},
     ids::{CampaignId, DeliveryId, IntegrationId, RequestId},
@@ -148,27 +148,14 @@ impl Stage {
             .zip(0_u16..)
             .map(|(users, number)| {
                 let number = (!single).then_some(number);
-                let bundle = Bundle {
-                    id: BundleId { request: id.clone(), number, generation: 0 },
-                    campaign: campaign.clone(),
-                    channel: Channel::Email,
-                    integration: self.integration.clone(),
-                    state: BundleState::Queued,
-                    members: (0..u16::try_from(users.len()).unwrap()).collect(),
-                    results: Vec::new(),
-                    attempts: 0,
-                    fence: 0,
-                    lease_until: Timestamp(0),
-                    due: now,
-                    created_at: now,
-                    finished_at: None,
-                    resends: 0,
-                    sandbox: false,
-                    pinned: false,
-                    uncertain: false,
-                    answers: Vec::new(),
-                    after: None,
-                };
+                let bundle = Bundle::first(
+                    BundleId { request: id.clone(), number, generation: 0 },
+                    &campaign,
+                    Channel::Email,
+                    &self.integration,
+                    u16::try_from(users.len()).unwrap(),
+                    now,
+                );
                 (
                     bundle,
                     Payload { recipients: users.iter().map(|user| recipient(user)).collect(), ..Payload::default() },

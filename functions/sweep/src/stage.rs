@@ -4,7 +4,7 @@ use crate::handler::{Sweeper, Swept};
 use domain::{
     allow_list::AllowList,
     audit::AuditEntry,
-    bundle::{Bundle, BundleId, BundleState, Envelope, Payload, Recipient},
+    bundle::{Bundle, BundleId, Envelope, Payload, Recipient},
     campaign::CampaignState,
     channel::{Channel, Provider},
     ids::{CampaignId, IntegrationId, KeyId, RequestId},
@@ -68,27 +68,14 @@ impl Stage {
 
     fn bundle(&self, request: &RequestId, number: Option<u16>) -> (Bundle, Payload) {
         let now = self.clock.now();
-        let bundle = Bundle {
-            id: BundleId { request: request.clone(), number, generation: 0 },
-            campaign: self.campaign.clone(),
-            channel: Channel::Email,
-            integration: self.integration.clone(),
-            state: BundleState::Queued,
-            members: vec![0],
-            results: Vec::new(),
-            attempts: 0,
-            fence: 0,
-            lease_until: Timestamp(0),
-            due: now,
-            created_at: now,
-            finished_at: None,
-            resends: 0,
-            sandbox: false,
-            pinned: false,
-            uncertain: false,
-            answers: Vec::new(),
-            after: None,
-        };
+        let bundle = Bundle::first(
+            BundleId { request: request.clone(), number, generation: 0 },
+            &self.campaign,
+            Channel::Email,
+            &self.integration,
+            1,
+            now,
+        );
         let recipient = Recipient {
             user_id: "u1".parse().unwrap(),
             address: "a@example.com".into(),

@@ -3,7 +3,7 @@
 use crate::tracker::{Round, Tracker};
 use domain::{
     audit::AuditEntry,
-    bundle::{Bundle, BundleId, BundleState, Payload, Recipient},
+    bundle::{Bundle, BundleId, Payload, Recipient},
     channel::{Channel, Provider},
     ids::{CampaignId, RequestId},
     integration::{Config, Integration},
@@ -11,7 +11,7 @@ use domain::{
     secret::{Secret, Secrets},
     simulation::{Simulation, SimulationStatus},
     tenant::TenantScope,
-    time::{Clock as _, DAY_MS, HOUR_MS, ManualClock, Timestamp},
+    time::{Clock as _, DAY_MS, HOUR_MS, ManualClock},
 };
 use doubles::graph::{Command, GraphDouble, Options};
 use guard::{Egress, Guard};
@@ -95,27 +95,14 @@ impl Stage {
             variables: BTreeMap::new(),
         });
         let payload = Payload { recipients: recipients.collect(), ..Payload::default() };
-        let bundle = Bundle {
-            id: origin.clone(),
-            campaign: spring(),
-            channel: Channel::M365,
-            integration: self.integration.id.clone(),
-            state: BundleState::Queued,
-            members: (0..u16::try_from(targets.len()).unwrap()).collect(),
-            results: Vec::new(),
-            attempts: 0,
-            fence: 0,
-            lease_until: Timestamp(0),
-            due: now,
-            created_at: now,
-            finished_at: None,
-            resends: 0,
-            sandbox: false,
-            pinned: false,
-            uncertain: false,
-            answers: Vec::new(),
-            after: None,
-        };
+        let bundle = Bundle::first(
+            origin.clone(),
+            &spring(),
+            Channel::M365,
+            &self.integration.id,
+            u16::try_from(targets.len()).unwrap(),
+            now,
+        );
         self.store.write_bundles(&acme(), &[(bundle, payload)], false).await.unwrap();
         let mut distinct: Vec<String> = targets.iter().map(|address| address.to_lowercase()).collect();
         distinct.sort();

@@ -105,7 +105,7 @@ mod tests {
     use crate::stage::{Stage, acme};
     use axum::http::Method;
     use domain::{
-        bundle::{Bundle, BundleId, BundleState, Envelope, Payload, Recipient},
+        bundle::{Bundle, BundleId, Envelope, Payload, Recipient},
         channel::Channel,
         ids::{CampaignId, IntegrationId, RequestId},
         message::{Content, Message},
@@ -120,27 +120,14 @@ mod tests {
     async fn hold_one(stage: &Stage, integration: &IntegrationId) -> BundleId {
         let campaign: CampaignId = "spring".parse().unwrap();
         let request = RequestId::generate();
-        let bundle = Bundle {
-            id: BundleId { request: request.clone(), number: None, generation: 0 },
-            campaign: campaign.clone(),
-            channel: Channel::Slack,
-            integration: integration.clone(),
-            state: BundleState::Queued,
-            members: vec![0],
-            results: Vec::new(),
-            attempts: 0,
-            fence: 0,
-            lease_until: domain::time::Timestamp(0),
-            due: START,
-            created_at: START,
-            finished_at: None,
-            resends: 0,
-            sandbox: false,
-            pinned: false,
-            uncertain: false,
-            answers: Vec::new(),
-            after: None,
-        };
+        let bundle = Bundle::first(
+            BundleId { request: request.clone(), number: None, generation: 0 },
+            &campaign,
+            Channel::Slack,
+            integration,
+            1,
+            START,
+        );
         let message = Message { subject: None, text: "Hi".into(), html: None, link: None };
         let header = Request {
             id: request,

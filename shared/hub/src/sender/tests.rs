@@ -177,25 +177,15 @@ impl Stage {
         let id = RequestId::generate();
         let integration = self.integration.lock().unwrap().clone();
         let bundle = Bundle {
-            id: BundleId { request: id.clone(), number: Some(0), generation: 0 },
-            campaign: campaign(),
-            channel: integration.channel().unwrap(),
-            integration: integration.id,
-            state: BundleState::Queued,
-            members: (0..u16::try_from(addresses.len()).unwrap()).collect(),
-            results: Vec::new(),
-            attempts: 0,
-            fence: 0,
-            lease_until: Timestamp(0),
-            due: self.clock.now(),
-            created_at: self.clock.now(),
-            finished_at: None,
-            resends: 0,
-            sandbox: false,
             pinned,
-            uncertain: false,
-            answers: Vec::new(),
-            after: None,
+            ..Bundle::first(
+                BundleId { request: id.clone(), number: Some(0), generation: 0 },
+                &campaign(),
+                integration.channel().unwrap(),
+                &integration.id,
+                u16::try_from(addresses.len()).unwrap(),
+                self.clock.now(),
+            )
         };
         let request = Request {
             id,

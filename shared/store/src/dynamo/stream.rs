@@ -214,27 +214,14 @@ mod tests {
     }
 
     fn bundle(number: Option<u16>) -> Bundle {
-        Bundle {
-            id: BundleId { request: RequestId::generate(), number, generation: 0 },
-            campaign: "spring".parse().unwrap(),
-            channel: Channel::Slack,
-            integration: IntegrationId::generate(),
-            state: BundleState::Queued,
-            members: vec![0],
-            results: vec![],
-            attempts: 0,
-            fence: 0,
-            lease_until: Timestamp(0),
-            due: NOON,
-            created_at: NOON,
-            finished_at: None,
-            resends: 0,
-            sandbox: false,
-            pinned: false,
-            uncertain: false,
-            answers: Vec::new(),
-            after: None,
-        }
+        Bundle::first(
+            BundleId { request: RequestId::generate(), number, generation: 0 },
+            &"spring".parse().unwrap(),
+            Channel::Slack,
+            &IntegrationId::generate(),
+            1,
+            NOON,
+        )
     }
 
     #[test]

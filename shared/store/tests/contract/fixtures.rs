@@ -62,27 +62,14 @@ pub(crate) fn request(bundles: u16) -> Request {
 }
 
 pub(crate) fn bundle_of(request: &Request, number: Option<u16>, members: u16) -> Bundle {
-    Bundle {
-        id: BundleId { request: request.id.clone(), number, generation: 0 },
-        campaign: request.campaign.clone(),
-        channel: Channel::Email,
-        integration: IntegrationId::generate(),
-        state: BundleState::Queued,
-        members: (0..members).collect(),
-        results: Vec::new(),
-        attempts: 0,
-        fence: 0,
-        lease_until: Timestamp(0),
-        due: request.created_at,
-        created_at: request.created_at,
-        finished_at: None,
-        resends: 0,
-        sandbox: false,
-        pinned: false,
-        uncertain: false,
-        answers: Vec::new(),
-        after: None,
-    }
+    Bundle::first(
+        BundleId { request: request.id.clone(), number, generation: 0 },
+        &request.campaign,
+        Channel::Email,
+        &IntegrationId::generate(),
+        members,
+        request.created_at,
+    )
 }
 
 pub(crate) fn payload(members: u16) -> Payload {

@@ -95,27 +95,14 @@ impl Stage {
             envelope: Envelope { content: Content::Simulation(order) },
             call: None,
         };
-        let bundle = Bundle {
-            id: BundleId { request: request.id.clone(), number: Some(0), generation: 0 },
-            campaign: spring(),
-            channel: Channel::M365,
-            integration: self.integration.id.clone(),
-            state: BundleState::Queued,
-            members: (0..u16::try_from(targets.len()).unwrap()).collect(),
-            results: Vec::new(),
-            attempts: 0,
-            fence: 0,
-            lease_until: Timestamp(0),
-            due: now,
-            created_at: now,
-            finished_at: None,
-            resends: 0,
-            sandbox: false,
-            pinned: false,
-            uncertain: false,
-            answers: Vec::new(),
-            after: None,
-        };
+        let bundle = Bundle::first(
+            BundleId { request: request.id.clone(), number: Some(0), generation: 0 },
+            &spring(),
+            Channel::M365,
+            &self.integration.id,
+            u16::try_from(targets.len()).unwrap(),
+            now,
+        );
         let recipients = targets.iter().enumerate().map(|(number, address)| Recipient {
             user_id: format!("u{number}").parse().unwrap(),
             address: (*address).to_owned(),
@@ -331,25 +318,17 @@ fn a_refusal_of_the_most_targets_is_one_event_that_the_bus_takes() {
     assert!(cause.detail.len() > WORDS_MAX_BYTES / 2);
     let members = 0..u16::try_from(domain::bundle::WHOLE_BUNDLE_MAX).unwrap();
     let old = Bundle {
-        id: BundleId { request: RequestId::generate(), number: Some(0), generation: 0 },
-        campaign: spring(),
-        channel: Channel::M365,
-        integration: domain::ids::IntegrationId::generate(),
         state: BundleState::Sending,
-        members: members.clone().collect(),
-        results: Vec::new(),
-        attempts: 0,
         fence: 1,
-        lease_until: Timestamp(0),
-        due: START,
-        created_at: START,
-        finished_at: None,
-        resends: 0,
-        sandbox: false,
-        pinned: false,
-        uncertain: false,
-        answers: Vec::new(),
-        after: None,
+        members: members.clone().collect(),
+        ..Bundle::first(
+            BundleId { request: RequestId::generate(), number: Some(0), generation: 0 },
+            &spring(),
+            Channel::M365,
+            &domain::ids::IntegrationId::generate(),
+            1,
+            START,
+        )
     };
     let results = members.map(|_| MemberResult::Unknown(cause.clone())).collect();
     let new = Bundle { state: BundleState::Done, results, ..old.clone() };
