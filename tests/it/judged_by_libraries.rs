@@ -5,7 +5,7 @@
 use crate::{
     await_until::await_until,
     endpoint::{Endpoint, post_event},
-    oidc_provider::install,
+    oidc_provider::{Installed, install},
     tenant::Tenant,
 };
 use doubles::webhook::{Post, Setup};
@@ -54,10 +54,16 @@ impl Received {
     }
 }
 
+/// The judges, installed now if they were not. They refuse what is older than five minutes, and to install them for the
+/// first time may take longer: so each test asks for them before anything is posted.
+async fn judges() -> Installed {
+    let installing = tokio::task::spawn_blocking(|| install("webhooks", "verify.mjs")).await.unwrap();
+    installing.unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// What each judge says of each, in order: `ok`, or why not.
 async fn judged(received: &[Received]) -> Vec<BTreeMap<String, String>> {
-    let installing = tokio::task::spawn_blocking(|| install("webhooks", "verify.mjs")).await.unwrap();
-    let judge = installing.unwrap_or_else(|error| panic!("{error}"));
+    let judge = judges().await;
     let Project { root, target } = Project::here();
     let list: Vec<Value> =
         received.iter().map(|it| json!({"key": it.key, "body": it.body, "headers": it.headers})).collect();
@@ -103,6 +109,7 @@ fn data() -> Value {
 
 #[tokio::test]
 async fn what_a_receiver_gets_passes_with_all_four_libraries_and_nothing_else_does() {
+    judges().await;
     let tenant = Tenant::new().await;
     let endpoint = Endpoint::new(&tenant).await;
     post_event(&tenant, "order.created", data()).await;
@@ -118,6 +125,7 @@ async fn what_a_receiver_gets_passes_with_all_four_libraries_and_nothing_else_do
 
 #[tokio::test]
 async fn during_a_rotation_all_four_libraries_pass_with_either_secret() {
+    judges().await;
     let tenant = Tenant::new().await;
     let endpoint = Endpoint::new(&tenant).await;
     let rotated = endpoint.act("rotate-secret", &json!({})).await;
@@ -140,6 +148,7 @@ async fn during_a_rotation_all_four_libraries_pass_with_either_secret() {
 
 #[tokio::test]
 async fn ed25519_passes_with_the_cryptography_of_both_languages() {
+    judges().await;
     let tenant = Tenant::new().await;
     let endpoint = Endpoint::with(&tenant, json!({"signing": "ed25519"}), Setup::default()).await;
     let public = endpoint.view().await["public_key"].as_str().unwrap().to_owned();
