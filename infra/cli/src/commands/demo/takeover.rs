@@ -27,8 +27,9 @@ use trunkline::{client::Error, stack::integrations::sendgrid_integration};
 
 const CAMPAIGN: &str = "awareness-2026";
 
-/// Senders look at a campaign again after two seconds; before that, a paused one may still go.
-const PAUSE_KNOWN_AFTER: Duration = Duration::from_millis(2_500);
+/// Senders look at a campaign and an integration again after two seconds; before that, a paused one may still go, and a
+/// mail server that was broken meanwhile may still be used with the settings before.
+const KNOWN_AFTER: Duration = Duration::from_millis(2_500);
 
 /// What becomes of each message that SendGrid takes.
 const FATES: [&[FeedbackKind]; 3] = [&[Delivered, Opened, Clicked], &[Delivered, Complained], &[Bounced]];
@@ -94,7 +95,7 @@ impl Demo {
         let (client, progress) = (&self.client, &self.progress);
         let pause = async |_: &ProgressBar| {
             client.pause(campaign).await?;
-            sleep(PAUSE_KNOWN_AFTER).await;
+            sleep(KNOWN_AFTER).await;
             client.send(campaign, rest, None).await
         };
         let accepted = progress.step("Paused; three more accepted", pause).await?;
@@ -103,7 +104,9 @@ impl Demo {
         let broken = IntegrationPatch { config: Some(broken), ..IntegrationPatch::default() };
         let test = async |_: &ProgressBar| {
             client.change_integration(&smtp.id, &broken, true).await?;
-            client.test_integration(&smtp.id).await
+            let test = client.test_integration(&smtp.id).await;
+            sleep(KNOWN_AFTER).await;
+            test
         };
         let test = progress.step("The mail server's user name mistyped", test).await?;
         self.say(super::configure::told("mail server", &test));
