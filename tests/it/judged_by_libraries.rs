@@ -57,7 +57,7 @@ impl Received {
 /// The judges, installed now if they were not. They refuse what is older than five minutes, and to install them for the
 /// first time may take longer: so each test asks for them before anything is posted.
 async fn judges() -> Installed {
-    let installing = tokio::task::spawn_blocking(|| install("webhooks", "verify.mjs")).await.unwrap();
+    let installing = tokio::task::spawn_blocking(|| install("webhooks")).await.unwrap();
     installing.unwrap_or_else(|error| panic!("{error}"))
 }
 

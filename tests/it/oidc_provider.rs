@@ -49,9 +49,7 @@ impl OidcProvider {
     pub(crate) async fn start(folder: &Path, redirect_uri: &str) -> Self {
         static INSTALLED: OnceLock<Result<Installed, String>> = OnceLock::new();
         let installed =
-            tokio::task::spawn_blocking(|| INSTALLED.get_or_init(|| install("oidc-provider", "server.mjs")))
-                .await
-                .unwrap();
+            tokio::task::spawn_blocking(|| INSTALLED.get_or_init(|| install("oidc-provider"))).await.unwrap();
         let Installed { node, folder: code } = installed.as_ref().unwrap_or_else(|error| panic!("{error}"));
         let unique = domain::ids::IntegrationId::generate();
         let (ready, log) = (folder.join(format!("{unique}.ready.json")), folder.join(format!("{unique}.log")));
@@ -180,7 +178,7 @@ fn next(url: &Url, answer: &Response) -> Option<Url> {
 }
 
 /// Installs Node and a judge that is written for it below `target/`, unless what is there is what is wanted.
-pub(crate) fn install(judge: &str, program: &str) -> Result<Installed, String> {
+pub(crate) fn install(judge: &str) -> Result<Installed, String> {
     let Project { root, target } = Project::here();
     let (source, target) = (root.join("tests/judges"), target.join("judges"));
     let (venv, folder) = (target.join("venv"), target.join(judge));
@@ -206,9 +204,7 @@ pub(crate) fn install(judge: &str, program: &str) -> Result<Installed, String> {
     let wheel = run(Command::new(&python).args(["-c", ask])).ok_or_else(|| failed("looking for Node"))?;
     let wheel = PathBuf::from(wheel.trim());
     let node = wheel.join("bin/node");
-    for file in ["package.json", "package-lock.json", program] {
-        fs::copy(source.join(judge).join(file), folder.join(file)).map_err(|error| error.to_string())?;
-    }
+    copy(&source.join(judge), &folder).map_err(|error| error.to_string())?;
     let wanted = fs::read_to_string(folder.join("package-lock.json")).unwrap_or_default();
     let stamp = folder.join("installed.txt");
     if !is(&stamp, &wanted) {
@@ -220,6 +216,21 @@ pub(crate) fn install(judge: &str, program: &str) -> Result<Installed, String> {
         fs::write(&stamp, wanted).map_err(|error| error.to_string())?;
     }
     Ok(Installed { node, folder })
+}
+
+/// Copies the files of a folder and of those in it over what is there.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        match entry.file_type()? {
+            kind if !kind.is_dir() => fs::copy(entry.path(), target).map(drop)?,
+            _ if entry.file_name() == "node_modules" => {}
+            _ => copy(&entry.path(), &target)?,
+        }
+    }
+    Ok(())
 }
 
 /// What a command printed, if it went well; its complaints go to our own.

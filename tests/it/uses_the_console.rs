@@ -26,7 +26,7 @@ async fn every_job_is_done_in_a_browser_and_every_page_is_for_everyone() {
     tenant.post("/v1/hooks", &json!({"name": "GitHub", "scheme": "github"})).await.expect(201);
     let (console, key, smtp) = (stack.console_url.clone(), tenant.key.clone(), stack.smtp.clone());
     let walked = tokio::task::spawn_blocking(move || {
-        let judge = install("console", "walk.mjs").unwrap_or_else(|error| panic!("{error}"));
+        let judge = install("console").unwrap_or_else(|error| panic!("{error}"));
         let mut walk = Command::new(&judge.node);
         walk.arg("walk.mjs").current_dir(&judge.folder).stdin(Stdio::null()).stderr(Stdio::inherit());
         walk.env("CONSOLE_URL", console).env("KEY", key).env("SMTP_HOST", smtp.host).env("SMTP_CA", smtp.ca_file);

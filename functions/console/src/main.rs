@@ -7,6 +7,8 @@
 mod api;
 mod assets;
 mod cookies;
+mod faults;
+mod field;
 mod flash;
 mod form;
 mod language;
@@ -14,6 +16,7 @@ mod origin;
 mod page;
 mod pages;
 mod parts;
+mod query;
 mod router;
 mod sign_in;
 #[cfg(test)]
@@ -42,8 +45,16 @@ async fn main() -> Result<(), runtime::Error> {
     let pepper = Rotating::new(AwsSecret::new(function.aws.clone(), pepper), clock.clone());
     let api = configure::wired(&function)?
         .merge(deliveries::wired(&function)?)
+        .merge(endpoints::wired(&function)?)
+        .merge(event_types::wired(&function))
+        .merge(hooks::wired(&function)?)
         .merge(keys::wired(&function)?)
-        .merge(hooks::wired(&function)?);
+        .merge(logs::wired(&function))
+        .merge(preflight::wired(&function))
+        .merge(rules::wired(&function))
+        .merge(::sign_in::wired(&function)?)
+        .merge(suppressions::wired(&function));
+    let api = http::App::new(api).recording(function.aws.lazy_store());
     let keys = KeyCheck::new(function.aws.lazy_store(), pepper)?;
     let console = Console::new(keys, api, clock, env::optional("PUBLIC_URL"));
     http::run(function, router::router(Arc::new(console))).await

@@ -61,7 +61,17 @@ const PLACES: &[Place] = &[
         "M8 3v5M16 3v5M6 8h12v4a6 6 0 0 1-12 0zM12 18v3",
     ),
     place("/campaigns", "Campaigns", "الحملات", Scope::CampaignsRead, "M3 6h18v12H3zM3 7l9 6 9-6"),
+    place("/templates", "Templates", "القوالب", Scope::IntegrationsRead, "M6 3h9l4 4v14H6zM9 8h4M9 12h7M9 16h5"),
+    place("/endpoints", "Webhooks out", "الويب هوك الصادرة", Scope::EndpointsRead, "M12 15V3M7 8l5-5 5 5M4 20h16"),
     place("/hooks", "Webhooks in", "الويب هوك الواردة", Scope::HooksRead, "M12 3v12M7 10l5 5 5-5M4 20h16"),
+    place(
+        "/rules",
+        "Rules",
+        "القواعد",
+        Scope::RulesRead,
+        "M4 6h5l4 12h7M4 18h5l1.500-4.500M13.500 9l1-3H20M18 4l2 2-2 2M18 16l2 2-2 2",
+    ),
+    place("/logs", "Logs", "السجلات", Scope::LogsRead, "M4 6h16M4 10h16M4 14h10M4 18h7"),
     place(
         "/keys",
         "API keys",
@@ -70,6 +80,13 @@ const PLACES: &[Place] = &[
         "M14 10a4 4 0 1 0-3.5 4L12 15.500V18h2.500v2.500H18V17l-4-4.500",
     ),
     place("/audit", "Audit trail", "سجل التدقيق", Scope::AuditRead, "M6 3h9l4 4v14H6zM9 12h7M9 16h7M9 8h3"),
+    place(
+        "/settings",
+        "Settings",
+        "الإعدادات",
+        Scope::IntegrationsRead,
+        "M4 7h9M17 7h3M4 17h3M11 17h9M13 7a2 2 0 1 0 4 0a2 2 0 1 0-4 0M7 17a2 2 0 1 0 4 0a2 2 0 1 0-4 0",
+    ),
 ];
 
 impl Page {

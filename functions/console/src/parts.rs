@@ -2,7 +2,9 @@
 
 use crate::{
     language::{Counted, Language},
+    page::Page,
     view::View,
+    visit::Visit,
 };
 use ::api::integrations::TestView;
 use domain::{
@@ -199,4 +201,63 @@ pub(crate) fn response_times(view: &View, points: &[Point<'_>]) -> Markup {
             }
         }
     }
+}
+
+/// Where a page stands: what it belongs to.
+pub(crate) fn crumbs(view: &View, path: &str, name: &str) -> Markup {
+    html! {
+        nav.crumbs aria-label=(view.say("Path", "المسار")) { a href=(view.link(path)) { bdi { (name) } } }
+    }
+}
+
+/// A text to be copied whole. The button is there where there is a script.
+pub(crate) fn copied(view: &View, id: &str, label: &str, text: &str) -> Markup {
+    html! {
+        div.secret {
+            label.hidden for=(id) { (label) }
+            input id=(id) readonly dir="ltr" value=(text) data-select;
+            button.button.second type="button" data-copy=(id) data-done=(view.say("Copied", "نُسخ")) hidden { (view.say("Copy", "نسخ")) }
+        }
+    }
+}
+
+/// The page that shows a new secret, this once: `note` says what else is to be done, and the way on is to `next`.
+pub(crate) fn secret_page(visit: &Visit, title: &str, secret: &str, note: &Markup, next: &str) -> Page {
+    let body = html! {
+        h1 { (title) }
+        div.card {
+            p { strong { (visit.say("Copy it now: it is shown only this once.", "انسخه الآن: لن يُعرض مرة أخرى.")) } }
+            (copied(visit, "secret", visit.say("The secret", "السر"), secret))
+            (note)
+            p { a.button href=(visit.link(next)) { (visit.say("I have kept it", "حفظته")) } }
+        }
+    };
+    visit.page(title, &body)
+}
+
+/// A button that posts to `path`: `class` is `plain`, `danger` or `second`; `what` names the thing to those who do not see
+/// beside what the button stands.
+pub(crate) fn button(visit: &Visit, path: &str, words: &str, class: &str, what: &str) -> Markup {
+    html! {
+        form method="post" action=(visit.link(path)) {
+            (visit.token())
+            button.small.(class) type="submit" aria-label=[(!what.is_empty()).then(|| format!("{words} {what}"))] { (words) }
+        }
+    }
+}
+
+/// Asks whether somebody is sure. The form is sent to the page's own address.
+pub(crate) fn ask(visit: &Visit, title: &str, words: &Markup, does: &str, keeps: (&str, &str)) -> Page {
+    let body = html! {
+        h1 { (title) }
+        div.card {
+            (words)
+            form.actions method="post" {
+                (visit.token())
+                button.button.danger type="submit" { (does) }
+                a.button.second href=(visit.link(keeps.0)) { (keeps.1) }
+            }
+        }
+    };
+    visit.page(title, &body)
 }

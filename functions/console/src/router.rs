@@ -5,7 +5,7 @@ use crate::{
     page::problem_page,
     pages::{account, audit, campaigns, dashboard, hooks, integrations, keys},
     sign_in,
-    visit::{Console, asked},
+    visit::{Console, Kept, asked},
 };
 use api::problem::{Problem, ProblemKind};
 use axum::{
@@ -14,12 +14,11 @@ use axum::{
     extract::{Request, State},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::get,
 };
 use http::{HeaderName, HeaderValue, header};
 use runtime::{http::Failed, secrets::SecretSource};
 use std::sync::Arc;
-use store::{Access, KeyUses, Sessions};
 
 /// Nothing but our own stylesheet, script and icon; no frame around it; forms go nowhere else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -38,50 +37,20 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
 ];
 
+/// The routes of one part of the console.
+pub(crate) type Routes<S, P> = Router<Arc<Console<S, P>>>;
+
 /// The routes of this function.
-pub(crate) fn router<S, P>(console: Arc<Console<S, P>>) -> Router
-where
-    S: Access + KeyUses + Sessions + 'static,
-    P: SecretSource + 'static,
-{
+pub(crate) fn router<S: Kept, P: SecretSource + 'static>(console: Arc<Console<S, P>>) -> Router {
     let pages = Router::new()
-        .route("/console", get(dashboard::show))
-        .route("/console/", get(dashboard::show))
-        .route("/console/test-all", post(dashboard::test_all))
-        .route("/console/integrations", get(integrations::list::show))
-        .route("/console/integrations/new", get(integrations::create::choose))
-        .route(
-            "/console/integrations/new/{provider}",
-            get(integrations::create::show).post(integrations::create::create),
-        )
-        .route("/console/integrations/{id}", get(integrations::detail::show))
-        .route("/console/integrations/{id}/edit", get(integrations::edit::show).post(integrations::edit::save))
-        .route("/console/integrations/{id}/secrets", get(integrations::edit::secrets).post(integrations::edit::rotate))
-        .route("/console/integrations/{id}/test", post(integrations::actions::test))
-        .route("/console/integrations/{id}/enable", post(integrations::actions::enable))
-        .route("/console/integrations/{id}/disable", post(integrations::actions::disable))
-        .route("/console/integrations/{id}/probe", post(integrations::actions::probe))
-        .route(
-            "/console/integrations/{id}/delete",
-            get(integrations::actions::ask_delete).post(integrations::actions::delete),
-        )
-        .route("/console/campaigns", get(campaigns::list))
-        .route("/console/campaigns/{id}", get(campaigns::show))
-        .route("/console/campaigns/{id}/errors.csv", get(campaigns::errors))
-        .route("/console/campaigns/{id}/deliveries/{delivery_id}", get(campaigns::delivery))
-        .route("/console/campaigns/{id}/{action}", post(campaigns::act))
-        .route("/console/hooks", get(hooks::list))
-        .route("/console/hooks/{id}", get(hooks::show))
-        .route("/console/keys", get(keys::list))
-        .route("/console/keys/new", get(keys::ask).post(keys::create))
-        .route("/console/keys/{id}/{action}", post(keys::act))
-        .route("/console/audit", get(audit::list))
-        .route("/console/audit/verify", post(audit::verify))
-        .route("/console/account", get(account::show))
-        .route("/console/sign-out-everywhere", post(sign_in::sign_out_everywhere::<S, P>))
-        .route("/console/sign-out", post(sign_in::sign_out::<S, P>))
-        .route("/console/sign-in", get(sign_in::ask::<S, P>).post(sign_in::sign_in::<S, P>))
-        .route("/console/preferences", post(sign_in::prefer::<S, P>))
+        .merge(account::routes())
+        .merge(audit::routes())
+        .merge(campaigns::routes())
+        .merge(dashboard::routes())
+        .merge(hooks::routes())
+        .merge(integrations::routes())
+        .merge(keys::routes())
+        .merge(sign_in::routes())
         .route("/console/assets/{name}", get(assets::asset))
         .route("/console/{*rest}", get(nothing))
         .method_not_allowed_fallback(only_posted);
@@ -98,11 +67,11 @@ async fn only_posted() -> Failed {
 }
 
 /// Makes a page of what went wrong, and adds what every answer carries.
-async fn dressed<S, P>(State(console): State<Arc<Console<S, P>>>, request: Request, next: Next) -> Response<Body>
-where
-    S: Access + KeyUses + Sessions + 'static,
-    P: SecretSource + 'static,
-{
+async fn dressed<S: Kept, P: SecretSource + 'static>(
+    State(console): State<Arc<Console<S, P>>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let view = console.view(&parts.headers, &asked(&parts));
     let mut response = next.run(Request::from_parts(parts, body)).await;

@@ -9,15 +9,18 @@ use crate::{
     flash::Flash,
     origin,
     page::{Page, redirect, title_of},
+    router::Routes,
     view::{Theme, View},
-    visit::{Console, Posted, Sent, Visit, hash},
+    visit::{Console, Kept, Posted, Sent, Visit, hash},
 };
 use api::problem::{Problem, ProblemKind};
 use axum::{
+    Router,
     body::Body,
     extract::{Query, State},
     http::{Extensions, HeaderMap, HeaderValue},
     response::{IntoResponse, Response},
+    routing::{get, post},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
@@ -41,7 +44,15 @@ use std::{
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
-use store::{Access, KeyUses, Sessions};
+
+/// The routes of this part.
+pub(crate) fn routes<S: Kept, P: SecretSource + 'static>() -> Routes<S, P> {
+    Router::new()
+        .route("/console/sign-in", get(ask).post(sign_in))
+        .route("/console/sign-out", post(sign_out))
+        .route("/console/sign-out-everywhere", post(sign_out_everywhere))
+        .route("/console/preferences", post(prefer))
+}
 
 /// How many failed attempts from one address an instance takes in [`ATTEMPTS_WITHIN_MS`].
 const ATTEMPTS_MAX: u32 = 10;
@@ -151,7 +162,7 @@ pub(crate) async fn sign_in<S, P>(
     Sent(form_sent): Sent,
 ) -> Answer<Response>
 where
-    S: Access + KeyUses + Sessions,
+    S: Kept,
     P: SecretSource,
 {
     let source = source_ip(&extensions).and_then(|ip| ip.parse().ok());
@@ -199,7 +210,7 @@ async fn begin<S, P>(
     headers: &HeaderMap,
 ) -> Answer<Result<String, Refused>>
 where
-    S: Access + KeyUses + Sessions,
+    S: Kept,
     P: SecretSource,
 {
     let now = console.now();
@@ -265,7 +276,7 @@ pub(crate) async fn sign_out<S, P>(
     Posted { visit, .. }: Posted,
 ) -> Answer<Response>
 where
-    S: Access + KeyUses + Sessions,
+    S: Kept,
     P: SecretSource,
 {
     console.keys.store.end_session(&visit.session).await?;
@@ -278,7 +289,7 @@ pub(crate) async fn sign_out_everywhere<S, P>(
     Posted { visit, .. }: Posted,
 ) -> Answer<Response>
 where
-    S: Access + KeyUses + Sessions,
+    S: Kept,
     P: SecretSource,
 {
     let caller = &visit.api.caller;

@@ -44,6 +44,12 @@ impl Place for Test {
     type Queues = Arc<MemoryQueues>;
 }
 
+impl ::endpoints::Place for Test {
+    type Store = MemoryStore;
+    type Kms = SharedKms;
+    type Queues = Arc<MemoryQueues>;
+}
+
 #[derive(Clone, Default)]
 struct SharedKms(Arc<MemoryKms>);
 
@@ -60,6 +66,9 @@ impl Kms for SharedKms {
         self.0.rewrap(sealed, context).await
     }
 }
+
+/// Where the console is reached.
+const URL: &str = "http://127.0.0.1:4566/base";
 
 /// The console with everything around it.
 pub(crate) struct Stage {
@@ -112,7 +121,36 @@ impl Stage {
         let vault = Arc::new(Vault::new(SharedKms::default(), clock.clone()));
         let guard = Arc::new(Guard::new(Egress::default()));
         let endpoints = Endpoints::default();
-        let connections = Connections::new(store.clone(), vault.clone(), guard.clone(), endpoints, clock.clone());
+        let connections =
+            Connections::new(store.clone(), vault.clone(), guard.clone(), endpoints.clone(), clock.clone());
+        let out = ::endpoints::Endpoints::<Test> {
+            connections: Connections::new(
+                store.clone(),
+                vault.clone(),
+                guard.clone(),
+                endpoints.clone(),
+                clock.clone(),
+            ),
+            queues: Arc::new(MemoryQueues::default()),
+            store: store.clone(),
+            vault: vault.clone(),
+            guard: guard.clone(),
+            clock: clock.clone(),
+        };
+        let tries = ::sign_in::Hub {
+            store: store.clone(),
+            connections: Connections::new(
+                store.clone(),
+                vault.clone(),
+                guard.clone(),
+                endpoints.clone(),
+                clock.clone(),
+            ),
+            guard: guard.clone(),
+            endpoints,
+            clock: clock.clone(),
+            public_url: Some(URL.to_owned()),
+        };
         let (queues, kms) = (Arc::new(MemoryQueues::default()), SharedKms::default());
         let hub: Hub<Test> =
             Hub { connections, store: store.clone(), vault, queues: queues.clone(), guard, clock: clock.clone() };
@@ -121,12 +159,18 @@ impl Stage {
         let hooks = hooks::Hooks { store: store.clone(), vault: Vault::new(kms, clock.clone()), clock: clock.clone() };
         let api = configure::router(Arc::new(hub))
             .merge(deliveries::router(Arc::new(sender)))
+            .merge(::endpoints::router(out))
+            .merge(event_types::router(event_types::EventTypes { store: store.clone(), clock: clock.clone() }))
+            .merge(logs::router(logs::Logs { store: store.clone(), clock: clock.clone() }))
+            .merge(preflight::router(Arc::new(preflight::Hub { store: store.clone(), clock: clock.clone() })))
+            .merge(rules::router(rules::Rules { store: store.clone(), clock: clock.clone() }))
+            .merge(::sign_in::router(tries))
+            .merge(suppressions::router(suppressions::SuppressionList { store: store.clone(), clock: clock.clone() }))
             .merge(keys::router(keys))
             .merge(hooks::router(hooks));
         let pepper: &'static MemorySecret = Box::leak(Box::new(MemorySecret::new("pepper")));
         let check = KeyCheck::new(store.clone(), Rotating::new(pepper, clock.clone())).unwrap();
-        let url = Some("http://127.0.0.1:4566/base".to_owned());
-        let console = Console::new(check, api, clock.clone(), url);
+        let console = Console::new(check, App::new(api).recording(store.clone()), clock.clone(), Some(URL.to_owned()));
         for tenant in ["acme", "other"] {
             let tenant = Tenant::new(tenant.parse().unwrap(), tenant.to_owned(), START);
             store.create_tenant(&tenant, &audit()).await.unwrap();

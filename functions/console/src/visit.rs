@@ -13,7 +13,6 @@ use crate::{
 use ::api::problem::{Problem, ProblemKind};
 use authorize::key_check::{KeyCheck, refusal};
 use axum::{
-    Router,
     body::Body,
     extract::{FromRequest, FromRequestParts, Request},
     response::IntoResponse,
@@ -40,6 +39,11 @@ use subtle::ConstantTimeEq;
 /// How large a form may be, in bytes: certificates are the longest that is entered.
 const FORM_MAX_BYTES: usize = 256 << 10;
 
+/// What the console itself keeps; everything else is the API's.
+pub(crate) trait Kept: Access + KeyUses + Sessions + 'static {}
+
+impl<S: Access + KeyUses + Sessions + 'static> Kept for S {}
+
 /// What the console works with.
 pub(crate) struct Console<S, P> {
     /// Verifies keys; its store has the sessions, too.
@@ -55,9 +59,9 @@ pub(crate) struct Console<S, P> {
 }
 
 impl<S, P> Console<S, P> {
-    pub(crate) fn new(keys: KeyCheck<S, P>, api: Router, clock: Arc<dyn Clock>, public_url: Option<String>) -> Self {
+    pub(crate) fn new(keys: KeyCheck<S, P>, api: App, clock: Arc<dyn Clock>, public_url: Option<String>) -> Self {
         let base = public_url.as_deref().map_or("", origin::path_of).into();
-        Self { keys, app: App::new(api), clock, public_url, base, attempts: Attempts::default() }
+        Self { keys, app: api, clock, public_url, base, attempts: Attempts::default() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -145,7 +149,7 @@ enum Out {
     Refused,
 }
 
-impl<S: Access + KeyUses + Sessions, P: SecretSource> Console<S, P> {
+impl<S: Kept, P: SecretSource> Console<S, P> {
     /// Who is signed in by this session, and by what name they are shown.
     async fn signed_in(
         &self,
@@ -197,7 +201,7 @@ fn caller(session: &Session, grants: Vec<Grant>) -> Caller {
 
 impl<S, P> FromRequestParts<Arc<Console<S, P>>> for Visit
 where
-    S: Access + KeyUses + Sessions,
+    S: Kept,
     P: SecretSource,
 {
     type Rejection = Response<Body>;
@@ -246,7 +250,7 @@ pub(crate) struct Posted {
 
 impl<S, P> FromRequest<Arc<Console<S, P>>> for Posted
 where
-    S: Access + KeyUses + Sessions + 'static,
+    S: Kept,
     P: SecretSource + 'static,
 {
     type Rejection = Response<Body>;

@@ -9,6 +9,6 @@ use runtime::{clock::SystemClock, function::Function};
 use std::sync::Arc;
 
 /// The routes as they run on Lambda.
-pub fn wired(function: &Function) -> Result<Router, runtime::Error> {
-    Ok(router(EventTypes { store: function.aws.lazy_store(), clock: Arc::new(SystemClock) }))
+pub fn wired(function: &Function) -> Router {
+    router(EventTypes { store: function.aws.lazy_store(), clock: Arc::new(SystemClock) })
 }

@@ -15,6 +15,6 @@ use runtime::{clock::SystemClock, function::Function};
 use std::sync::Arc;
 
 /// The routes as they run on Lambda.
-pub fn wired(function: &Function) -> Result<Router, runtime::Error> {
-    Ok(router(Logs { store: function.aws.lazy_store(), clock: Arc::new(SystemClock) }))
+pub fn wired(function: &Function) -> Router {
+    router(Logs { store: function.aws.lazy_store(), clock: Arc::new(SystemClock) })
 }

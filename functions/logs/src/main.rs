@@ -5,6 +5,6 @@ use runtime::{function::Function, http};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), runtime::Error> {
     let function = Function::start("logs")?;
-    let router = logs::wired(&function)?;
+    let router = logs::wired(&function);
     http::run(function, router).await
 }

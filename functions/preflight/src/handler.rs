@@ -20,13 +20,15 @@ use std::sync::Arc;
 use store::Store;
 
 /// What the handler works with.
-pub(crate) struct Hub<S, C> {
-    pub(crate) store: Lazy<S>,
-    pub(crate) clock: C,
+pub struct Hub<S, C> {
+    /// The store.
+    pub store: Lazy<S>,
+    /// What time it is.
+    pub clock: C,
 }
 
 /// The routes of this function.
-pub(crate) fn router<S: Store + 'static, C: Clock + 'static>(hub: Arc<Hub<S, C>>) -> Router {
+pub fn router<S: Store + 'static, C: Clock + 'static>(hub: Arc<Hub<S, C>>) -> Router {
     Router::new().route("/v1/preflight", post(preflight::<S, C>)).with_state(hub)
 }
 

@@ -23,18 +23,23 @@ use store::{Integrations, SignIns};
 pub(crate) const CALLBACK: &str = "/v1/sign-in/callback";
 
 /// What the handlers work with.
-pub(crate) struct Hub<S, K> {
-    pub(crate) store: Lazy<S>,
-    pub(crate) connections: Connections<S, K, Entra>,
-    pub(crate) guard: Arc<Guard>,
-    pub(crate) endpoints: Endpoints,
-    pub(crate) clock: Arc<dyn Clock>,
+pub struct Hub<S, K> {
+    /// The store.
+    pub store: Lazy<S>,
+    /// Opens the secrets of integrations.
+    pub connections: Connections<S, K, Entra>,
+    /// Through which providers are called.
+    pub guard: Arc<Guard>,
+    /// Where providers are.
+    pub endpoints: Endpoints,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
     /// Where the API is reached, where that is not the address that the gateway was called by.
-    pub(crate) public_url: Option<String>,
+    pub public_url: Option<String>,
 }
 
 /// The routes of this function.
-pub(crate) fn router<S: Integrations + SignIns + 'static, K: Kms + 'static>(hub: Hub<S, K>) -> Router {
+pub fn router<S: Integrations + SignIns + 'static, K: Kms + 'static>(hub: Hub<S, K>) -> Router {
     Router::new()
         .route("/v1/integrations/{id}/sign-in-test", post(begin::begin::<S, K>))
         .route(CALLBACK, get(callback::callback::<S, K>))

@@ -1,35 +1,10 @@
-//! Lets an admin try a sign-in integration as a person will use it: through the provider's own page and back.
+//! See the library beside this.
 
-mod begin;
-mod callback;
-mod hub;
-mod page;
-#[cfg(test)]
-mod tests;
-
-use ::hub::connections::Connections;
-use domain::time::Clock;
-use guard::{Egress, Guard};
-use providers::Endpoints;
-use runtime::{
-    clock::SystemClock,
-    env,
-    function::Function,
-    http,
-    vault::{AwsKms, Vault},
-};
-use std::sync::Arc;
+use runtime::{function::Function, http};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), runtime::Error> {
     let function = Function::start("sign-in")?;
-    let [key_arn] = env::required(["KMS_KEY_ARN"])?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = function.aws.lazy_store();
-    let vault = Arc::new(Vault::new(AwsKms::new(function.aws.clone(), key_arn), Arc::clone(&clock)));
-    let guard = Arc::new(Guard::new(Egress::parse(&env::optional("EGRESS_ALLOW").unwrap_or_default())?));
-    let endpoints = Endpoints::from_vars(env::optional);
-    let connections = Connections::new(store.clone(), vault, Arc::clone(&guard), endpoints.clone(), Arc::clone(&clock));
-    let public_url = env::optional("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned());
-    http::run(function, hub::router(hub::Hub { store, connections, guard, endpoints, clock, public_url })).await
+    let router = sign_in::wired(&function)?;
+    http::run(function, router).await
 }

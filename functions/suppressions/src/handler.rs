@@ -31,13 +31,15 @@ use std::sync::Arc;
 use store::Suppressions;
 
 /// What the handlers work with.
-pub(crate) struct SuppressionList<S> {
-    pub(crate) store: Lazy<S>,
-    pub(crate) clock: Arc<dyn Clock>,
+pub struct SuppressionList<S> {
+    /// The store.
+    pub store: Lazy<S>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The routes of this function.
-pub(crate) fn router<S: Suppressions + 'static>(suppressions: SuppressionList<S>) -> Router {
+pub fn router<S: Suppressions + 'static>(suppressions: SuppressionList<S>) -> Router {
     Router::new()
         .route("/v1/suppressions", get(list::<S>).post(add::<S>))
         .route("/v1/suppressions/{address}", delete(remove::<S>))

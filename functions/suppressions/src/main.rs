@@ -1,13 +1,10 @@
-//! The addresses to which a tenant sends nothing any more, for people to look at and to change.
+//! See the library beside this.
 
-mod handler;
-
-use runtime::{clock::SystemClock, function::Function, http};
-use std::sync::Arc;
+use runtime::{function::Function, http};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), runtime::Error> {
     let function = Function::start("suppressions")?;
-    let list = handler::SuppressionList { store: function.aws.lazy_store(), clock: Arc::new(SystemClock) };
-    http::run(function, handler::router(list)).await
+    let router = suppressions::wired(&function);
+    http::run(function, router).await
 }

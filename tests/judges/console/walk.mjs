@@ -1,53 +1,21 @@
 // Walks through the console in a real browser, as people do, and judges every page with axe-core. Reads from the
 // environment where the console is and with which key to sign in; prints one line of JSON for each fact, fails on the first
-// that is not as it should be. Which browser: CHROMIUM, or that of @sparticuz/chromium, which comes as a package with all that
-// it needs (on x86-64), or the machine's own.
+// that is not as it should be. What people do is in `jobs`, a file for each part of the console: its `job` does it, its
+// `pages` are looked at by everyone.
 import { strict as assert } from "node:assert";
-import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { launch, link, person, prefer, say, signIn, SITE } from "./browser.mjs";
 
-const { CONSOLE_URL, KEY, SHOTS, CHROMIUM } = process.env;
+const { CONSOLE_URL, KEY, SHOTS } = process.env;
 const require = createRequire(import.meta.url);
 const axe = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
 const HEAVIEST_PAGE = 100_000;
-const say = (fact) => console.log(JSON.stringify(fact));
-
-const launch = async () => {
-  const quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"];
-  if (CHROMIUM) return chromium.launch({ executablePath: CHROMIUM, args: quiet });
-  try {
-    // By this it brings its libraries along, as it does on Lambda.
-    process.env.AWS_LAMBDA_JS_RUNTIME ??= "nodejs22.x";
-    const { default: packed } = await import("@sparticuz/chromium");
-    // It comes set up for one page in one process; here contexts come and go.
-    const args = packed.args.filter((arg) => arg !== "--single-process" && arg !== "--no-zygote");
-    return await chromium.launch({ executablePath: await packed.executablePath(), args: [...args, ...quiet], headless: true });
-  } catch (error) {
-    console.error(`the packaged browser does not start: ${String(error).split("\n")[0]}`);
-  }
-  const own = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
-  return chromium.launch({ executablePath: own, args: quiet });
-};
 const browser = await launch();
 say({ browser: browser.version() });
-const link = (path) => CONSOLE_URL + path;
-// Loopback counts as secure, so its pages get the cookies of this address.
-const SITE = new URL(CONSOLE_URL).origin.replace("http:", "https:") + "/";
-const context = (options = {}) => browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 900 }, ...options });
-const prefer = (at, { language = "en", theme = "light", digits = "latin" }) =>
-  at.addCookies([{ name: "__Host-preferences", value: `${language}.${theme}.${digits}`, url: SITE, secure: true, httpOnly: true, sameSite: "Lax" }]);
-const signIn = async (page) => {
-  await page.goto(link("/sign-in"));
-  await page.fill("#key", KEY);
-  await page.click("main button[type=submit]");
-  await page.waitForURL((url) => !url.pathname.endsWith("/sign-in"));
-};
 
 // ---- Signing in: what is asked for is where one ends up; the cookie is the kind that no other site can plant.
-const people = await context();
+const people = await person(browser);
 const page = await people.newPage();
 const broken = [];
 page.on("pageerror", (error) => broken.push(String(error)));
@@ -65,98 +33,27 @@ const cookie = (await people.cookies(SITE)).find((one) => one.name === "__Host-s
 assert.ok(cookie && cookie.httpOnly && cookie.secure && cookie.sameSite === "Lax" && cookie.path === "/", "the session's cookie");
 say({ signed_in: true });
 
-// ---- An integration: tested, saved, tested again, edited, disabled, enabled, its secrets replaced.
-if (process.env.SMTP_HOST) {
-  const { SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_PASSWORD, SMTP_CA } = process.env;
-  await page.goto(link("/integrations/new"));
-  await page.click("a[href$='/integrations/new/smtp']");
-  const fill = async () => {
-    await page.fill("#name", "<img src=x onerror=alert(1)> Mail");
-    await page.fill("[name='config.host']", SMTP_HOST);
-    await page.fill("[name='config.port']", SMTP_PORT);
-    await page.fill("[name='config.username']", SMTP_USER);
-    await page.fill("[name='config.from_address']", "news@example.com");
-    await page.fill("[name='config.ca_certificate']", await readFile(SMTP_CA, "utf8"));
-  };
-  await fill();
-  await page.fill("[name='secrets.password']", "wrong");
-  await page.click("button[value='test-and-save']");
-  assert.match(await page.locator("[role=alert]").innerText(), /test failed/i);
-  assert.equal(await page.inputValue("[name='config.host']"), SMTP_HOST, "what was entered is kept");
-  await page.fill("[name='secrets.password']", SMTP_PASSWORD);
-  await page.click("button[value='test']");
-  assert.match(await page.locator("[role=alert]").innerText(), /Passed/);
-  await page.fill("[name='secrets.password']", SMTP_PASSWORD);
-  await page.click("button[value='test-and-save']");
-  await page.waitForURL(/integrations\/int_/);
-  assert.match(await page.locator("h1").innerText(), /<img src=x/, "a name is text, whatever is in it");
-  await page.click("form[action$='/test'] button");
-  assert.match(await page.locator(".toast").innerText(), /passed/);
-  await page.click("form[action$='/disable'] button");
-  assert.match(await page.locator(".head .badge").innerText(), /Disabled/);
-  await page.click("form[action$='/enable'] button");
-  await page.click("a[href$='/edit']");
-  await page.fill("[name='limits.per_hour']", "1000");
-  await page.click("button[value='test-and-save']");
-  assert.match(await page.locator(".toast").innerText(), /saved/);
-  await page.click(".actions a[href$='/secrets']");
-  await page.fill("[name='secrets.password']", "wrong again");
-  await page.click("main form button[type=submit]");
-  assert.match(await page.locator("[role=alert]").innerText(), /test failed/i);
-  await page.fill("[name='secrets.password']", SMTP_PASSWORD);
-  await page.click("main form button[type=submit]");
-  assert.match(await page.locator(".toast").innerText(), /work/);
-  say({ integration: "made, tested, edited, secrets replaced" });
+// ---- What people do. ONLY names some of the jobs, for whoever works on one.
+const only = process.env.ONLY?.split(",");
+const names = (await readdir(new URL("./jobs", import.meta.url))).sort();
+const jobs = [];
+for (const name of names) {
+  if (!only || only.includes(name.replace(".mjs", ""))) jobs.push(await import(`./jobs/${name}`));
 }
-
-// ---- A key: its secret is shown once.
-await page.goto(link("/keys/new"));
-await page.fill("#name", "From the console");
-await page.check("input[value='campaigns:read']");
-await page.click("main form button[type=submit]");
-const secret = await page.inputValue("#secret");
-assert.match(secret, /^tk_live_/);
-await page.click("main a.button");
-assert.ok(!(await page.content()).includes(secret), "never again");
-await page.locator("tr", { hasText: "From the console" }).last().locator("form[action$='/revoke'] button").click();
-assert.match(await page.locator(".toast").innerText(), /Revoked/);
-say({ key: "made, revoked" });
-
-// ---- The audit trail is verified; re-test all with its progress.
-await page.goto(link("/audit"));
-await page.click("form[action$='/audit/verify'] button");
-assert.match(await page.locator(".toast").innerText(), /whole/);
-await page.goto(link(""));
-if (await page.locator("form[data-test-all]").count()) {
-  await page.click("form[data-test-all] button");
-  await page.waitForSelector(".toasts .toast.good");
-}
-say({ audit: "whole", tested: "all" });
+const at = { browser, people, page, say };
+for (const { job } of jobs) await job?.(at);
 
 // ---- Every page, in both languages and both themes, on a desk and on a phone.
-const found = async (path, selector) => {
-  await page.goto(link(path));
-  const first = page.locator(selector).first();
-  return (await first.count()) ? new URL(await first.getAttribute("href"), page.url()).href.slice(CONSOLE_URL.length) : undefined;
-};
-const integration = await found("/integrations", "tbody th a");
-const campaign = await found("/campaigns", "tbody th a");
-const delivery = campaign && (await found(campaign, "tbody th a"));
-const hook = await found("/hooks", "tbody th a");
-const pages = [
-  ["dashboard", ""], ["integrations", "/integrations"], ["choose", "/integrations/new"], ["smtp-form", "/integrations/new/smtp"],
-  ["entra-form", "/integrations/new/entra"], ["m365-form", "/integrations/new/m365"],
-  ["integration", integration], ["edit", integration && integration + "/edit"], ["secrets", integration && integration + "/secrets"],
-  ["delete", integration && integration + "/delete"], ["campaigns", "/campaigns"], ["campaign", campaign], ["delivery", delivery],
-  ["hooks", "/hooks"], ["hook", hook], ["keys", "/keys"], ["new-key", "/keys/new"], ["audit", "/audit"], ["account", "/account"],
-  ["nothing", "/no-such-page"], ["nothing-here", "/integrations?q=zzzzzz"],
-].filter(([, path]) => path !== undefined);
+const pages = [];
+for (const { pages: all } of jobs) pages.push(...(await all(at)).filter(([, path]) => path !== undefined));
 if (SHOTS) await mkdir(SHOTS, { recursive: true });
 const violations = [];
 let heaviest = 0;
 for (const language of ["en", "ar"]) {
   for (const theme of ["light", "dark"]) {
     for (const [device, viewport] of [["desk", { width: 1280, height: 900 }], ["phone", { width: 390, height: 844 }]]) {
+      // Colours do not depend on the width.
+      if (device === "phone" && theme === "dark") continue;
       await prefer(people, { language, theme, digits: language === "ar" && theme === "dark" ? "indic" : "latin" });
       await page.setViewportSize(viewport);
       const visit = async (at, name, path) => {
@@ -175,7 +72,7 @@ for (const language of ["en", "ar"]) {
         }
       };
       for (const [name, path] of pages) await visit(page, name, path);
-      const guest = await context({ viewport });
+      const guest = await person(browser, { viewport });
       await prefer(guest, { language, theme });
       const door = await guest.newPage();
       await visit(door, "sign-in", "/sign-in");
@@ -189,7 +86,7 @@ assert.equal(violations.length, 0, "axe-core finds violations");
 say({ axe: "no violation" });
 
 // ---- Without JavaScript.
-const plain = await context({ javaScriptEnabled: false });
+const plain = await person(browser, { javaScriptEnabled: false });
 await prefer(plain, { language: "ar" });
 const quiet = await plain.newPage();
 await quiet.goto(link("/sign-in"));
@@ -220,7 +117,7 @@ assert.equal(foreign.status(), 403);
 await prefer(people, {});
 await page.goto(link("/account"));
 assert.equal(await page.locator("h1").innerText(), "Your account", "still signed in");
-const fixed = await context();
+const fixed = await person(browser);
 const planted = "A".repeat(43);
 await fixed.addCookies([{ name: "__Host-session", value: planted, url: SITE, secure: true, httpOnly: true }]);
 const victim = await fixed.newPage();

@@ -1,8 +1,20 @@
 //! `GET /console/account`: who is signed in and what they may do; signing out everywhere.
 
-use crate::{page::Page, parts::facts, visit::Visit};
+use crate::{
+    page::Page,
+    parts::facts,
+    router::Routes,
+    visit::{Kept, Visit},
+};
+use axum::{Router, routing::get};
 use domain::principal::Scope;
 use maud::html;
+use runtime::secrets::SecretSource;
+
+/// The routes of this part.
+pub(crate) fn routes<S: Kept, P: SecretSource + 'static>() -> Routes<S, P> {
+    Router::new().route("/console/account", get(show))
+}
 
 pub(crate) async fn show(visit: Visit) -> Page {
     let caller = &visit.api.caller;

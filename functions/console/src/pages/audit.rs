@@ -6,13 +6,25 @@ use crate::{
     language::{Counted, Language},
     page::Page,
     parts,
-    visit::{Posted, Visit},
+    query::address,
+    router::Routes,
+    visit::{Kept, Posted, Visit},
 };
 use api::audit::{AuditVerdict, AuditView};
-use axum::{extract::Query, response::Response};
+use axum::{
+    Router,
+    extract::Query,
+    response::Response,
+    routing::{get, post},
+};
 use maud::html;
-use runtime::http::Answer;
+use runtime::{http::Answer, secrets::SecretSource};
 use serde::Deserialize;
+
+/// The routes of this part.
+pub(crate) fn routes<S: Kept, P: SecretSource + 'static>() -> Routes<S, P> {
+    Router::new().route("/console/audit", get(list)).route("/console/audit/verify", post(verify))
+}
 
 const RECORDS: Counted = Counted {
     one: "{n} record",
@@ -26,18 +38,12 @@ pub(crate) struct Part {
     cursor: String,
 }
 
-/// The query of the next part of a list.
-pub(crate) fn query_of(cursor: &str) -> String {
-    let cursor: String = form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
-    format!("cursor={cursor}")
-}
-
 /// `GET /console/audit`.
 pub(crate) async fn list(visit: Visit, Query(part): Query<Part>) -> Answer<Page> {
-    let query = if part.cursor.is_empty() { String::new() } else { format!("&{}", query_of(&part.cursor)) };
-    let records: Listed<AuditView> = visit.api.get(&format!("/v1/audit?limit=100{query}")).await?;
+    let route = address("/v1/audit?limit=100", &[("cursor", &part.cursor)]);
+    let records: Listed<AuditView> = visit.api.get(&route).await?;
     let title = visit.say("Audit trail", "سجل التدقيق");
-    let next = records.next.as_deref().map(|next| visit.link(&format!("/audit?{}", query_of(next))));
+    let next = records.next.as_deref().map(|next| visit.link(&address("/audit", &[("cursor", next)])));
     let body = html! {
         div.head {
             h1 { (title) }
@@ -83,8 +89,8 @@ pub(crate) async fn list(visit: Visit, Query(part): Query<Part>) -> Answer<Page>
 pub(crate) async fn verify(Posted { visit, .. }: Posted) -> Answer<Response> {
     let (mut records, mut cursor) = (0, None::<String>);
     loop {
-        let query = cursor.as_deref().map(|cursor| format!("?{}", query_of(cursor))).unwrap_or_default();
-        let verdict: AuditVerdict = visit.api.get(&format!("/v1/audit/verify{query}")).await?;
+        let route = address("/v1/audit/verify", &[("cursor", cursor.as_deref().unwrap_or_default())]);
+        let verdict: AuditVerdict = visit.api.get(&route).await?;
         records += verdict.records;
         if let Some(broken) = verdict.broken {
             let reason = match visit.language {

@@ -6,19 +6,22 @@ use crate::{
     flash::Flash,
     language::Language,
     page::Page,
-    pages::audit::query_of,
     parts::{self, DELIVERIES, badge, facts, tile},
-    visit::{Posted, Visit},
+    query::address,
+    router::Routes,
+    visit::{Kept, Posted, Visit},
 };
 use api::{
     campaigns::{CampaignView, DeliveryError, DeliveryView, ResendAnswer, TotalsView},
     problem::{Problem, ProblemKind},
 };
 use axum::{
+    Router,
     body::Body,
     extract::Query,
     http::{Method, header},
     response::Response,
+    routing::{get, post},
 };
 use domain::{
     bundle::DeliveryStatus,
@@ -27,9 +30,22 @@ use domain::{
     principal::Scope,
 };
 use maud::{Markup, html};
-use runtime::http::{Answer, Path};
+use runtime::{
+    http::{Answer, Path},
+    secrets::SecretSource,
+};
 use serde::Deserialize;
 use serde_json::json;
+
+/// The routes of this part.
+pub(crate) fn routes<S: Kept, P: SecretSource + 'static>() -> Routes<S, P> {
+    Router::new()
+        .route("/console/campaigns", get(list))
+        .route("/console/campaigns/{id}", get(show))
+        .route("/console/campaigns/{id}/errors.csv", get(errors))
+        .route("/console/campaigns/{id}/deliveries/{delivery_id}", get(delivery))
+        .route("/console/campaigns/{id}/{action}", post(act))
+}
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -40,10 +56,10 @@ pub(crate) struct Part {
 
 /// `GET /console/campaigns`.
 pub(crate) async fn list(visit: Visit, Query(part): Query<Part>) -> Answer<Page> {
-    let query = if part.cursor.is_empty() { String::new() } else { format!("&{}", query_of(&part.cursor)) };
-    let campaigns: Listed<CampaignView> = visit.api.get(&format!("/v1/campaigns?limit=50{query}")).await?;
+    let route = address("/v1/campaigns?limit=50", &[("cursor", &part.cursor)]);
+    let campaigns: Listed<CampaignView> = visit.api.get(&route).await?;
     let title = visit.say("Campaigns", "الحملات");
-    let next = campaigns.next.as_deref().map(|next| visit.link(&format!("/campaigns?{}", query_of(next))));
+    let next = campaigns.next.as_deref().map(|next| visit.link(&address("/campaigns", &[("cursor", next)])));
     let body = html! {
         h1 { (title) }
         @if campaigns.items.is_empty() {
@@ -106,15 +122,14 @@ fn status(visit: &Visit, status: DeliveryStatus) -> Markup {
 pub(crate) async fn show(Path(id): Path<CampaignId>, visit: Visit, Query(part): Query<Part>) -> Answer<Page> {
     let campaign: CampaignView = visit.api.get(&format!("/v1/campaigns/{id}")).await?;
     let chosen: Option<DeliveryStatus> = part.status.parse().ok();
-    let filter = chosen.map(|status| format!("&status={}", status.as_str())).unwrap_or_default();
-    let cursor = if part.cursor.is_empty() { String::new() } else { format!("&{}", query_of(&part.cursor)) };
-    let route = format!("/v1/campaigns/{id}/deliveries?limit=50{filter}{cursor}");
+    let filter = ("status", chosen.map_or("", DeliveryStatus::as_str));
+    let route = address(&format!("/v1/campaigns/{id}/deliveries?limit=50"), &[filter, ("cursor", &part.cursor)]);
     let deliveries: Listed<DeliveryView> = visit.api.get(&route).await?;
     let link = visit.link(&format!("/campaigns/{id}"));
     let totals = campaign.totals.clone().unwrap_or_default();
-    let next = deliveries.next.as_deref().map(|next| format!("{link}?{}{filter}", query_of(next)));
+    let next = deliveries.next.as_deref().map(|next| address(&link, &[("cursor", next), filter]));
     let body = html! {
-        nav.crumbs aria-label=(visit.say("Path", "المسار")) { a href=(visit.link("/campaigns")) { (visit.say("Campaigns", "الحملات")) } }
+        (parts::crumbs(&visit, "/campaigns", visit.say("Campaigns", "الحملات")))
         div.head { h1 { bdi { (campaign.id) } } (state(&visit, campaign.state)) }
         (actions(&visit, &campaign, &totals, &link))
         div data-live=(visit.base.to_string() + &visit.path) data-live-until=[totals.settled.then_some("now")] {
@@ -265,7 +280,7 @@ pub(crate) async fn delivery(Path((id, delivery)): Path<(CampaignId, DeliveryId)
         (visit.say("Changed", "تغيّرت"), visit.time(&one.updated_at)),
     ];
     let body = html! {
-        nav.crumbs aria-label=(visit.say("Path", "المسار")) { a href=(visit.link(&format!("/campaigns/{id}"))) { bdi { (id) } } }
+        (parts::crumbs(&visit, &format!("/campaigns/{id}"), id.as_str()))
         div.head { h1 { bdi { (one.user_id) } } (status(&visit, one.status)) }
         @if let Some(error) = &one.error {
             @let (reason, fix) = match visit.language { Language::English => (&error.reason, &error.fix), Language::Arabic => (&error.reason_ar, &error.fix_ar) };

@@ -6,14 +6,25 @@ use crate::{
     language::Language,
     page::Page,
     parts::{self, INTEGRATIONS, TESTS, kind_name, provider_name, tile},
-    visit::{Posted, Visit},
+    router::Routes,
+    visit::{Kept, Posted, Visit},
 };
 use api::integrations::{AlertView, IntegrationView, SummaryView, TestAllView};
-use axum::{extract::Query, response::Response};
+use axum::{
+    Router,
+    extract::Query,
+    response::Response,
+    routing::{get, post},
+};
 use domain::{health::HealthStatus, principal::Scope};
 use maud::{Markup, html};
-use runtime::http::Answer;
+use runtime::{http::Answer, secrets::SecretSource};
 use serde::Deserialize;
+
+/// The routes of this part.
+pub(crate) fn routes<S: Kept, P: SecretSource + 'static>() -> Routes<S, P> {
+    Router::new().route("/console", get(show)).route("/console/", get(show)).route("/console/test-all", post(test_all))
+}
 
 #[derive(Default, Deserialize)]
 #[serde(default)]

@@ -4,12 +4,22 @@ use crate::{
     api::Listed,
     page::Page,
     parts::{self, facts},
-    visit::Visit,
+    router::Routes,
+    visit::{Kept, Visit},
 };
 use api::hooks::{HookEventView, HookView, RejectionView};
+use axum::{Router, routing::get};
 use domain::ids::HookId;
 use maud::html;
-use runtime::http::{Answer, Path};
+use runtime::{
+    http::{Answer, Path},
+    secrets::SecretSource,
+};
+
+/// The routes of this part.
+pub(crate) fn routes<S: Kept, P: SecretSource + 'static>() -> Routes<S, P> {
+    Router::new().route("/console/hooks", get(list)).route("/console/hooks/{id}", get(show))
+}
 
 /// `GET /console/hooks`.
 pub(crate) async fn list(visit: Visit) -> Answer<Page> {
@@ -71,7 +81,7 @@ pub(crate) async fn show(Path(id): Path<HookId>, visit: Visit) -> Answer<Page> {
         (visit.say("Changed", "تغيّر"), visit.time(&hook.updated_at)),
     ];
     let body = html! {
-        nav.crumbs aria-label=(visit.say("Path", "المسار")) { a href=(visit.link("/hooks")) { (visit.say("Webhooks in", "الويب هوك الواردة")) } }
+        (parts::crumbs(&visit, "/hooks", visit.say("Webhooks in", "الويب هوك الواردة")))
         div.head { h1 { bdi { (hook.name) } } (state(&visit, &hook)) }
         (facts(&rows))
         section aria-labelledby="received" {

@@ -2,24 +2,40 @@
 
 use crate::{
     api::{Asked, Listed},
+    faults::refusal,
+    field::{Field, Text},
     flash::Flash,
     form::Form,
-    page::{Page, title_of},
+    page::Page,
     parts,
-    visit::{Posted, Visit},
+    router::Routes,
+    visit::{Kept, Posted, Visit},
 };
 use api::{
     keys::{KeyCreated, KeyState, KeyView},
     problem::{Problem, ProblemKind},
 };
 use axum::{
+    Router,
     http::Method,
     response::{IntoResponse, Response},
+    routing::{get, post},
 };
 use domain::{ids::KeyId, principal::Scope};
 use maud::{Markup, html};
-use runtime::http::{Answer, Path};
+use runtime::{
+    http::{Answer, Path},
+    secrets::SecretSource,
+};
 use serde_json::json;
+
+/// The routes of this part.
+pub(crate) fn routes<S: Kept, P: SecretSource + 'static>() -> Routes<S, P> {
+    Router::new()
+        .route("/console/keys", get(list))
+        .route("/console/keys/new", get(ask).post(create))
+        .route("/console/keys/{id}/{action}", post(act))
+}
 
 /// `GET /console/keys`.
 pub(crate) async fn list(visit: Visit) -> Answer<Page> {
@@ -59,12 +75,7 @@ fn row(visit: &Visit, key: &KeyView) -> Markup {
         KeyState::Revoked => ("off", visit.say("Revoked", "مُلغى")),
     };
     let button = |action: &str, words: &str, class: &str| {
-        html! {
-            form method="post" action=(visit.link(&format!("/keys/{}/{action}", key.id))) {
-                (visit.token())
-                button.small.(class) type="submit" aria-label={ (words) " " (key.name) } { (words) }
-            }
-        }
+        parts::button(visit, &format!("/keys/{}/{action}", key.id), words, class, &key.name)
     };
     html! {
         tr {
@@ -105,22 +116,27 @@ fn form_page(visit: &Visit, form: &Form, problem: Option<&Problem>) -> Page {
     let tier = form.entered("tier").unwrap_or("basic");
     // Nobody gives what they do not have.
     let scopes = Scope::ALL.iter().filter(|scope| visit.may(**scope));
+    let faults = problem.map(|problem| problem.errors.as_slice()).unwrap_or_default();
+    let field = |name, title, help| Field::new(visit, name, title, help).judged(faults);
+    let what = visit.say("What uses the key, so that you know it again.", "ما الذي يستخدم المفتاح، لتعرفه لاحقًا.");
+    let name = field("name", visit.say("Name", "الاسم"), what).required();
+    let limits = field("tier", visit.say("Limits", "الحدود"), "").required();
+    let tiers = [
+        ("basic", visit.say("Basic: 60 requests a minute by default", "أساسي: 60 طلبًا في الدقيقة افتراضيًا")),
+        ("standard", visit.say("Standard: 300 requests a minute by default", "قياسي: 300 طلب في الدقيقة افتراضيًا")),
+        ("premium", visit.say("Premium: 1,000 requests a minute by default", "ممتاز: 1000 طلب في الدقيقة افتراضيًا")),
+    ];
+    let day = visit.say("At the beginning of that day, UTC.", "عند بداية ذلك اليوم بالتوقيت العالمي.");
+    let expires = field("expires_at", visit.say("Expires on", "ينتهي في"), day);
+    let networks = visit.say("Only from these networks", "من هذه الشبكات فقط");
+    let allow = field("allow", networks, visit.say("One a line.", "واحدة في كل سطر.")).example("203.0.113.0/24");
+    let shown = ["name", "tier", "expires_at", "allow"].map(str::to_owned);
     let body = html! {
         h1 { (title) }
-        @if let Some(problem) = problem {
-            div.toast.bad role="alert" tabindex="-1" data-focus {
-                p { strong { (title_of(visit, problem.code)) } }
-                @if problem.errors.is_empty() { p.detail lang="en" dir="auto" { (problem.detail) } }
-                @for error in &problem.errors { p.detail lang="en" dir="auto" { code { (error.field) } " " (error.message) } }
-            }
-        }
+        @if let Some(problem) = problem { (refusal(visit, problem, &shown)) }
         form.card.form method="post" {
             (visit.token())
-            div.field {
-                label for="name" { (visit.say("Name", "الاسم")) }
-                input #name name="name" value=(form.text("name")) required maxlength="100" dir="auto" aria-describedby="name-help";
-                p.help #name-help { (visit.say("What uses the key, so that you know it again.", "ما الذي يستخدم المفتاح، لتعرفه لاحقًا.")) }
-            }
+            (name.text(visit, Text::Words, form.text("name")))
             fieldset {
                 legend { (visit.say("What it may do", "ما يُسمح به")) }
                 ul.boxes {
@@ -129,26 +145,11 @@ fn form_page(visit: &Visit, form: &Form, problem: Option<&Problem>) -> Page {
                     }
                 }
             }
-            div.field {
-                label for="tier" { (visit.say("Limits", "الحدود")) }
-                select #tier name="tier" {
-                    @for (name, words) in [
-                        ("basic", visit.say("Basic: 60 requests a minute by default", "أساسي: 60 طلبًا في الدقيقة افتراضيًا")),
-                        ("standard", visit.say("Standard: 300 requests a minute by default", "قياسي: 300 طلب في الدقيقة افتراضيًا")),
-                        ("premium", visit.say("Premium: 1,000 requests a minute by default", "ممتاز: 1000 طلب في الدقيقة افتراضيًا")),
-                    ] { option value=(name) selected[name == tier] { (words) } }
-                }
-            }
-            div.field {
-                label for="expires" { (visit.say("Expires on", "ينتهي في")) " " small.quiet { (visit.say("optional", "اختياري")) } }
-                input #expires type="date" name="expires" value=(form.text("expires")) dir="ltr" aria-describedby="expires-help";
-                p.help #expires-help { (visit.say("At the beginning of that day, UTC.", "عند بداية ذلك اليوم بالتوقيت العالمي.")) }
-            }
-            div.field {
-                label for="allow" { (visit.say("Only from these networks", "من هذه الشبكات فقط")) " " small.quiet { (visit.say("optional", "اختياري")) } }
-                textarea #allow name="allow" rows="2" dir="ltr" spellcheck="false" aria-describedby="allow-help" { (form.text("allow")) }
-                p.help #allow-help { (visit.say("One a line, for example", "واحدة في كل سطر، مثل")) " " code dir="ltr" { "203.0.113.0/24" } }
-            }
+            (limits.choice(visit, tier, &tiers))
+            (expires.around(visit, |id, described| html! {
+                input id=(id) type="date" name=(expires.name) value=(form.text(expires.name)) dir="ltr" aria-describedby=[described] aria-invalid=[expires.wrong()];
+            }))
+            (allow.text(visit, Text::CodeLines, form.text("allow")))
             div.actions {
                 button.button type="submit" { (visit.say("Create key", "إنشاء مفتاح")) }
                 a.button.second href=(visit.link("/keys")) { (visit.say("Cancel", "إلغاء")) }
@@ -167,7 +168,7 @@ pub(crate) async fn create(Posted { visit, form }: Posted) -> Response {
         "tier": form.entered("tier").unwrap_or("basic"),
         "allow": lines,
     });
-    if let Some(day) = form.entered("expires") {
+    if let Some(day) = form.entered("expires_at") {
         body["expires_at"] = format!("{day}T00:00:00Z").into();
     }
     let created: Asked<KeyCreated> = visit.api.send(Method::POST, "/v1/keys", &body).await;
@@ -175,19 +176,7 @@ pub(crate) async fn create(Posted { visit, form }: Posted) -> Response {
         Err(problem) => form_page(&visit, &form, Some(&problem)).with_status(problem.status).into_response(),
         Ok(created) => {
             let title = visit.say("The key is made", "أُنشئ المفتاح");
-            let body = html! {
-                h1 { (title) }
-                div.card {
-                    p { strong { (visit.say("Copy it now: it is shown only this once.", "انسخه الآن: لن يُعرض مرة أخرى.")) } }
-                    div.secret {
-                        label.hidden for="secret" { (visit.say("The key", "المفتاح")) }
-                        input #secret readonly dir="ltr" value=(created.key) data-select;
-                        button.button.second type="button" data-copy="secret" data-done=(visit.say("Copied", "نُسخ")) hidden { (visit.say("Copy", "نسخ")) }
-                    }
-                    p { a.button href=(visit.link("/keys")) { (visit.say("I have kept it", "حفظته")) } }
-                }
-            };
-            visit.page(title, &body).into_response()
+            parts::secret_page(&visit, title, &created.key, &html! {}, "/keys").into_response()
         }
     }
 }

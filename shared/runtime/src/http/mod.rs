@@ -12,6 +12,7 @@ use crate::{
     caller::{Identity, rate_headers},
     clock::SystemClock,
     function::Function,
+    lazy::Lazy,
 };
 use api::problem::{PROBLEM_JSON, Problem, ProblemKind};
 use axum::{
@@ -21,9 +22,10 @@ use axum::{
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Response, header},
 };
 use domain::{principal::Caller, time::Clock as _};
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 use lambda_http::{RequestExt, request::RequestContext, service_fn};
-use std::{convert::Infallible, panic::AssertUnwindSafe, pin::Pin};
+use std::{convert::Infallible, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+use store::Logs;
 use tower::ServiceExt;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -97,12 +99,32 @@ fn body(bytes: Bytes) -> lambda_http::Body {
 
 /// A router as the gateway's clients see it. Tests call it directly.
 #[derive(Clone)]
-pub struct App(Router);
+pub struct App {
+    router: Router,
+    journal: Option<Arc<dyn Journal>>,
+}
+
+/// Where calls from within are noted.
+trait Journal: Send + Sync {
+    fn note<'a>(&'a self, call: record::Call, response: &'a Response<Bytes>, request_id: &'a str) -> BoxFuture<'a, ()>;
+}
+
+impl<S: Logs + 'static> Journal for Lazy<S> {
+    fn note<'a>(&'a self, call: record::Call, response: &'a Response<Bytes>, request_id: &'a str) -> BoxFuture<'a, ()> {
+        call.answered(&**self, response, request_id, SystemClock.now()).boxed()
+    }
+}
 
 impl App {
     /// Adds what every router has: problems for unknown paths and methods.
     pub fn new(router: Router) -> Self {
-        Self(router.fallback(no_route).method_not_allowed_fallback(no_method))
+        Self { router: router.fallback(no_route).method_not_allowed_fallback(no_method), journal: None }
+    }
+
+    /// The same, which writes what callers within this process change into the log of calls.
+    #[must_use]
+    pub fn recording<S: Logs + 'static>(self, store: Lazy<S>) -> Self {
+        Self { journal: Some(Arc::new(store)), ..self }
     }
 
     /// Answers one request.
@@ -112,9 +134,18 @@ impl App {
     }
 
     /// Answers one request that our own code makes, in this process, for a caller whom it knows: as the gateway's would
-    /// be answered, with the same checks of what the caller may do.
+    /// be answered, with the same checks of what the caller may do. What is only looked at leaves no entry in the log: a
+    /// page asks for much.
     pub async fn answer_within(&self, caller: &Caller, request: Request, request_id: &str) -> Response<Bytes> {
-        self.answer_to(Identity::Tenant(caller.clone()), &HeaderMap::new(), request, request_id).await
+        let identity = Identity::Tenant(caller.clone());
+        let journal = self.journal.as_ref().filter(|_| request.method() != Method::GET);
+        let entry =
+            journal.and_then(|journal| Some((journal, record::Call::of(&request, &identity, SystemClock.now())?)));
+        let response = self.answer_to(identity, &HeaderMap::new(), request, request_id).await;
+        if let Some((journal, call)) = entry {
+            journal.note(call, &response, request_id).await;
+        }
+        response
     }
 
     async fn answer_to(
@@ -147,7 +178,7 @@ impl App {
     }
 
     async fn route(&self, request: Request) -> Response<Bytes> {
-        let Ok(response) = self.0.clone().oneshot(request).await;
+        let Ok(response) = self.router.clone().oneshot(request).await;
         let (parts, body) = response.into_parts();
         match axum::body::to_bytes(body, usize::MAX).await {
             Ok(bytes) => Response::from_parts(parts, bytes),

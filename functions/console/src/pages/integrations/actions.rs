@@ -5,7 +5,7 @@ use crate::{
     origin,
     page::{Page, redirect},
     pages::dashboard,
-    parts::provider_name,
+    parts::{self, provider_name},
     visit::{Posted, Visit},
 };
 use api::integrations::{IntegrationView, ProbePut, TestView};
@@ -82,23 +82,16 @@ pub(crate) async fn probe(Path(id): Path<IntegrationId>, Posted { visit, form }:
 pub(crate) async fn ask_delete(Path(id): Path<IntegrationId>, visit: Visit) -> Answer<Page> {
     let integration: IntegrationView = visit.api.get(&route(&id, "")).await?;
     let title = visit.say("Delete integration", "حذف التكامل");
-    let body = html! {
-        h1 { (title) }
-        div.card {
-            p { (visit.say("This deletes", "سيُحذف")) " " strong { bdi { (integration.name) } } " ("
-                (provider_name(integration.provider)) "). "
-                (visit.say(
-                    "What is queued on it is cancelled, and its secrets are not used again. This cannot be undone.",
-                    "يُلغى ما في طابوره، ولا تُستخدم أسراره بعد ذلك. لا يمكن التراجع عن هذا.",
-                )) }
-            form.actions method="post" {
-                (visit.token())
-                button.button.danger type="submit" { (visit.say("Delete", "حذف")) }
-                a.button.second href=(visit.link(&page(&id))) { (visit.say("Keep it", "إبقاؤه")) }
-            }
-        }
+    let words = html! {
+        p { (visit.say("This deletes", "سيُحذف")) " " strong { bdi { (integration.name) } } " ("
+            (provider_name(integration.provider)) "). "
+            (visit.say(
+                "What is queued on it is cancelled, and its secrets are not used again. This cannot be undone.",
+                "يُلغى ما في طابوره، ولا تُستخدم أسراره بعد ذلك. لا يمكن التراجع عن هذا.",
+            )) }
     };
-    Ok(visit.page(title, &body))
+    let keeps = (page(&id), visit.say("Keep it", "إبقاؤه"));
+    Ok(parts::ask(&visit, title, &words, visit.say("Delete", "حذف"), (&keeps.0, keeps.1)))
 }
 
 /// `POST /console/integrations/{id}/delete`.

@@ -1,18 +1,20 @@
 //! A new integration: which provider, then its form. It can be tested before it is saved, and is tested when it is.
 
-use super::fields::{Entered, Entry, Field, catalog, limit_fields, limits_of};
+use super::fields::{Entered, Entry, catalog, limit_fields, limits_of};
 use crate::{
     api::Asked,
+    faults::refusal,
+    field::Field,
     flash::Flash,
     form::Form,
-    page::{Page, title_of},
+    page::Page,
     parts,
     view::View,
     visit::{Posted, Visit},
 };
 use api::{
     integrations::{IntegrationView, TestView},
-    problem::{Problem, ProblemKind},
+    problem::Problem,
 };
 use axum::{
     http::Method,
@@ -94,23 +96,7 @@ pub(crate) async fn create(Path(provider): Path<String>, Posted { visit, form }:
 
 fn refused_page(visit: &Visit, entry: &Entry, form: &Form, problem: &Problem) -> Page {
     let entered = Entered { form: Some(form), errors: &problem.errors, ..Entered::default() };
-    form_page(visit, entry, &entered, &refusal(visit, problem, &entry.field_names(), &entered))
-        .with_status(problem.status)
-}
-
-/// What the API says against a form: in short, what its test found, and what belongs to no field of it.
-pub(super) fn refusal(view: &View, problem: &Problem, known: &[String], entered: &Entered<'_>) -> Markup {
-    let test: Option<TestView> = problem.test.clone().and_then(|test| serde_json::from_value(test).ok());
-    html! {
-        div.toast.bad role="alert" tabindex="-1" data-focus {
-            p { strong { (title_of(view, problem.code)) } }
-            @if let Some(test) = &test { (parts::found(view, test)) }
-            @else if problem.code != ProblemKind::InvalidRequest { p.detail lang="en" dir="auto" { (problem.detail) } }
-            @for error in entered.rest(known) {
-                p.detail lang="en" dir="auto" { code { (error.field) } " " (error.message) }
-            }
-        }
-    }
+    form_page(visit, entry, &entered, &refusal(visit, problem, &entry.field_names())).with_status(problem.status)
 }
 
 pub(super) fn tested_note(view: &View, test: &TestView) -> Markup {
@@ -133,14 +119,7 @@ pub(super) fn tested_note(view: &View, test: &TestView) -> Markup {
 fn form_page(visit: &Visit, entry: &Entry, entered: &Entered<'_>, note: &Markup) -> Page {
     let title = format!("{} {}", visit.say("Connect", "وصل"), entry.name);
     let name = entered.form.map_or(entry.name.as_str(), |form| form.text("name"));
-    let name_field = Field {
-        name: "name",
-        title: (visit.say("Name", "الاسم"), visit.language.tag()),
-        help: "",
-        example: String::new(),
-        required: true,
-        error: entered.error("name"),
-    };
+    let name_field = Field::new(visit, "name", visit.say("Name", "الاسم"), "").required().judged(entered.errors);
     let defaults = Map::new();
     let note_of_limits = entry.limits.get("note").and_then(|note| note.as_str()).unwrap_or_default();
     let body = html! {

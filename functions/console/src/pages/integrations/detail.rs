@@ -26,9 +26,7 @@ pub(crate) async fn show(Path(id): Path<IntegrationId>, visit: Visit) -> Answer<
     let usage: Option<UsageView> = visit.api.look(&format!("{route}/usage")).await;
     let link = visit.link(&format!("/integrations/{id}"));
     let body = html! {
-        nav.crumbs aria-label=(visit.say("Path", "المسار")) {
-            a href=(visit.link("/integrations")) { (visit.say("Integrations", "التكاملات")) }
-        }
+        (parts::crumbs(&visit, "/integrations", visit.say("Integrations", "التكاملات")))
         div.head {
             h1 { bdi { (integration.name) } }
             (parts::health(&visit, integration.enabled, integration.last_test.as_ref()))

@@ -1,11 +1,10 @@
 //! Changing an integration, and replacing its secrets. Both are tested before they are saved.
 
-use super::{
-    create::refusal,
-    fields::{Entered, Entry, Field, catalog, limit_fields, limits_of},
-};
+use super::fields::{Entered, Entry, catalog, limit_fields, limits_of};
 use crate::{
     api::Asked,
+    faults::refusal,
+    field::Field,
     flash::Flash,
     form::Form,
     page::Page,
@@ -59,7 +58,7 @@ pub(crate) async fn save(Path(id): Path<IntegrationId>, Posted { visit, form }: 
             .go(&format!("/integrations/{id}"), &Flash::good(visit.say("Your changes are saved.", "حُفظت تغييراتك."))),
         Err(problem) => {
             let entered = Entered { form: Some(&form), errors: &problem.errors, ..Entered::default() };
-            let note = refusal(&visit, &problem, &entry.field_names(), &entered);
+            let note = refusal(&visit, &problem, &entry.field_names());
             form_page(&visit, &integration, &entry, &entered, &note).with_status(problem.status).into_response()
         }
     })
@@ -83,18 +82,11 @@ fn form_page(
     let retry = sent("retry_policy", integration.retry_policy.as_str().to_owned());
     let unknown = sent("on_unknown", on_unknown(integration.on_unknown).to_owned());
     let priority = sent("priority", integration.priority.to_string());
-    let field = |name, english, arabic| Field {
-        name,
-        title: (visit.say(english, arabic), visit.language.tag()),
-        help: "",
-        example: String::new(),
-        required: true,
-        error: entered.error(name),
+    let field = |name, english, arabic| {
+        Field::new(visit, name, visit.say(english, arabic), "").required().judged(entered.errors)
     };
     let body = html! {
-        nav.crumbs aria-label=(visit.say("Path", "المسار")) {
-            a href=(visit.link(&page)) { bdi { (integration.name) } }
-        }
+        (parts::crumbs(visit, &page, &integration.name))
         h1 { (title) }
         (note)
         form.card.form method="post" {
@@ -184,7 +176,7 @@ pub(crate) async fn rotate(Path(id): Path<IntegrationId>, Posted { visit, form }
     };
     let kept: SecretsView = visit.api.get(&route).await?;
     let entered = Entered { form: None, errors: &problem.errors, ..Entered::default() };
-    let note = refusal(&visit, &problem, &entry.field_names(), &entered);
+    let note = refusal(&visit, &problem, &entry.field_names());
     Ok(secrets_page(&visit, &integration, &entry, &kept, &entered, &note).with_status(problem.status).into_response())
 }
 

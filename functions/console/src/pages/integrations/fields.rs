@@ -1,7 +1,7 @@
 //! The form of an integration, made from the catalog: what a provider wants to know, with help, units and examples. What
 //! the API finds wrong is shown beside its field.
 
-use crate::{api::Asked, form::Form, language::Language, view::View, visit::Visit};
+use crate::{api::Asked, faults, field::Field, form::Form, language::Language, view::View, visit::Visit};
 use ::api::problem::FieldProblem;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -145,13 +145,8 @@ impl Entered<'_> {
     }
 
     /// What is wrong with a field.
-    pub(super) fn error(&self, field: &str) -> Option<&str> {
-        self.errors.iter().find(|error| error.field == field).map(|error| error.message.as_str())
-    }
-
-    /// What is wrong and belongs to none of these fields.
-    pub(super) fn rest<'a>(&'a self, known: &'a [String]) -> impl Iterator<Item = &'a FieldProblem> {
-        self.errors.iter().filter(|error| !known.contains(&error.field))
+    fn fault(&self, field: &str) -> Option<&FieldProblem> {
+        faults::of(self.errors, field)
     }
 }
 
@@ -162,59 +157,6 @@ fn shown(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join("\n"),
         other => other.to_string(),
-    }
-}
-
-/// A label, a control, its help and what is wrong with it, tied together for those who hear the page.
-pub(super) struct Field<'a> {
-    pub(super) name: &'a str,
-    pub(super) title: (&'a str, &'a str),
-    pub(super) help: &'a str,
-    pub(super) example: String,
-    pub(super) required: bool,
-    pub(super) error: Option<&'a str>,
-}
-
-impl Field<'_> {
-    fn id(&self) -> String {
-        self.name.replace('.', "-")
-    }
-
-    fn described(&self) -> Option<String> {
-        let id = self.id();
-        let parts = [
-            (!self.help.is_empty() || !self.example.is_empty()).then(|| format!("{id}-help")),
-            self.error.map(|_| format!("{id}-error")),
-        ];
-        let parts: Vec<_> = parts.into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| parts.join(" "))
-    }
-
-    /// The field around its control.
-    pub(super) fn around(&self, view: &View, control: impl Fn(&str, Option<&str>) -> Markup) -> Markup {
-        let id = self.id();
-        let described = self.described();
-        let (title, language) = self.title;
-        html! {
-            div.field.wrong[self.error.is_some()] {
-                label for=(id) {
-                    span lang=(language) { (title) }
-                    @if !self.required { " " small.quiet { (view.say("optional", "اختياري")) } }
-                }
-                (control(&id, described.as_deref()))
-                @if let Some(error) = self.error {
-                    p.error id={ (id) "-error" } lang="en" dir="auto" { (error) }
-                }
-                @if !self.help.is_empty() || !self.example.is_empty() {
-                    p.help id={ (id) "-help" } {
-                        @if !self.help.is_empty() { span lang="en" dir="auto" { (self.help) } }
-                        @if !self.example.is_empty() {
-                            span { (view.say("Example:", "مثال:")) " " code dir="ltr" { (self.example) } }
-                        }
-                    }
-                }
-            }
-        }
     }
 }
 
@@ -246,12 +188,12 @@ impl Entry {
         let field = Field {
             name: &field_name,
             title: label(view, name, &property.title),
-            help: &property.description,
-            example: example.lines().next().unwrap_or_default().to_owned(),
+            help: (&property.description, "en"),
+            example: example.lines().next().unwrap_or_default(),
             required,
-            error: entered.error(&field_name),
+            fault: entered.fault(&field_name),
         };
-        let wrong = field.error.map(|_| "true");
+        let wrong = field.wrong();
         let is_number = property.r#type == "integer";
         field.around(view, |id, described| {
             if property.r#type == "boolean" {
@@ -297,15 +239,15 @@ impl Entry {
                 @let help = format!("{}{needed}", secret.description);
                 @let required = secret.required && masks.is_none();
                 @let field = Field {
-                    name: &name, title: label(view, &secret.name, &secret.title), help: &help,
-                    example: String::new(), required, error: entered.error(&name),
+                    name: &name, title: label(view, &secret.name, &secret.title), help: (&help, "en"),
+                    example: "", required, fault: entered.fault(&name),
                 };
                 (field.around(view, |id, described| html! {
                     @if secret.name.contains("private_key") {
                         textarea id=(id) name=(name) rows="3" dir="ltr" spellcheck="false" autocomplete="off" aria-describedby=[described] {}
                     } @else {
                         input id=(id) type="password" name=(name) required[required] dir="ltr" autocomplete="new-password"
-                            placeholder=[mask] aria-describedby=[described] aria-invalid=[field.error.map(|_| "true")];
+                            placeholder=[mask] aria-describedby=[described] aria-invalid=[field.wrong()];
                     }
                 }))
             }
@@ -373,14 +315,9 @@ pub(super) fn limit_fields(view: &View, saved: &Map<String, Value>, entered: &En
     html! {
         @for (name, english, arabic) in LIMITS {
             @let field_name = format!("limits.{name}");
-            @let field = Field {
-                name: &field_name, title: (view.say(english, arabic), view.language.tag()), help: "", example: String::new(),
-                required: false, error: entered.error(&field_name),
-            };
+            @let field = Field::new(view, &field_name, view.say(english, arabic), "").judged(entered.errors);
             @let value = entered.form.map_or_else(|| saved.get(name).map(shown).unwrap_or_default(), |form| form.text(&field_name).to_owned());
-            (field.around(view, |id, described| html! {
-                input id=(id) type="number" name=(field_name) min="1" value=(value) dir="ltr" aria-describedby=[described];
-            }))
+            (field.number(view, &value, 1, None))
         }
     }
 }
