@@ -4,7 +4,16 @@
 //! The browser comes as a package of npm; where that does not start, it is the machine's own Chromium, and in any case that of
 //! `TRUNKLINE_CHROMIUM` where that is set. Where none starts, the test says so loudly and is skipped.
 
-use crate::{oidc_provider::install, stack::Stack, tenant::Tenant};
+use crate::{
+    await_until::await_until,
+    endpoint::{Endpoint, always, post_event, status},
+    oidc_provider::install,
+    stack::Stack,
+    tenant::{Tenant, message},
+};
+use domain::digest::hex;
+use reqwest::Method;
+use ring::hmac;
 use serde_json::{Value, json};
 use std::{
     env,
@@ -23,7 +32,7 @@ async fn every_job_is_done_in_a_browser_and_every_page_is_for_everyone() {
         "secrets": {"bot_token": "xoxb-bad-console"},
     });
     tenant.post("/v1/integrations?test=false", &broken).await.expect(201);
-    tenant.post("/v1/hooks", &json!({"name": "GitHub", "scheme": "github"})).await.expect(201);
+    make_traffic(&tenant).await;
     let (console, key, smtp) = (stack.console_url.clone(), tenant.key.clone(), stack.smtp.clone());
     let walked = tokio::task::spawn_blocking(move || {
         let judge = install("console").unwrap_or_else(|error| panic!("{error}"));
@@ -47,4 +56,47 @@ async fn every_job_is_done_in_a_browser_and_every_page_is_for_everyone() {
     }
     assert!(walked.status.success(), "{said}");
     assert!(facts.last().is_some_and(|fact| fact.get(END).is_some()), "{said}");
+}
+
+/// Something of everything, so that charts, lists and the log have something to show: a campaign with what was sent and what
+/// failed, an endpoint that takes one event and one that takes none, a hook that took a call and turned one away.
+async fn make_traffic(tenant: &Tenant) {
+    let email = tenant.email().await;
+    let readers = ["ann", "ben", "refuse-550.eve", "later-451.kim"].map(|local_part| tenant.address(local_part));
+    let mut campaign = message("email", &readers);
+    campaign["integration_id"] = email.into();
+    tenant.post("/v1/campaigns/spring-2026/deliveries", &campaign).await.expect(202);
+    let slack = tenant.slack().await;
+    tenant.send_through("spring-2026", "slack", Some(&slack), &[tenant.channel("")]).await;
+
+    let taking = Endpoint::with(tenant, json!({"name": "Orders"}), always(status(204))).await;
+    let refuses = json!({"name": "Warehouse", "retry_policy": "manual"});
+    let refusing = Endpoint::with(tenant, refuses, always(status(500))).await;
+    post_event(tenant, "order.created", json!({"number": 7})).await;
+    taking.taken(1).await;
+
+    let secret = "a secret that both sides know";
+    let hook = json!({"name": "GitHub", "scheme": "github", "secret": secret});
+    let hook = tenant.post("/v1/hooks", &hook).await.expect(201);
+    for (secret, status) in [(secret, 200), ("another", 401)] {
+        let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), b"{}");
+        let call = tenant.request(Method::POST, &format!("/v1/hooks/{}/in", hook["id"].as_str().unwrap()));
+        let call = call.header("x-github-event", "push").header("content-type", "application/json");
+        let call = call.header("x-hub-signature-256", format!("sha256={}", hex(signature.as_ref())));
+        assert_eq!(tenant.ask(call.body("{}")).await.status, status);
+    }
+
+    tenant.await_totals("spring-2026", json!({"failed": 1})).await;
+    await_until("a dead letter", async || {
+        let dead = tenant.get(&refusing.path("/dead-letters")).await.expect(200);
+        if dead["items"].as_array().is_some_and(|items| items.len() == 1) { Ok(()) } else { Err(dead) }
+    })
+    .await;
+    await_until("everything is in the log", async || {
+        let log = tenant.get("/v1/logs?limit=200").await.expect(200);
+        let has = |event: &str| log["items"].as_array().unwrap().iter().any(|it| it["event"] == event);
+        let wanted = ["delivery.sent", "delivery.failed", "webhook.delivered", "webhook.failed", "webhook.rejected"];
+        if wanted.into_iter().all(has) { Ok(()) } else { Err(log) }
+    })
+    .await;
 }
