@@ -13,6 +13,7 @@ use domain::{
     ids::{HookEventId, HookId},
     principal::Scope,
     tenant::TenantScope,
+    time::Timestamp,
 };
 use runtime::{
     caller::Auth,
@@ -32,6 +33,8 @@ pub(crate) struct Which {
     limit: Option<usize>,
     cursor: Option<String>,
     event: Option<EventPattern>,
+    since: Option<String>,
+    until: Option<String>,
 }
 
 pub(crate) async fn list<S: store::Hooks, K: Kms>(
@@ -44,7 +47,11 @@ pub(crate) async fn list<S: store::Hooks, K: Kms>(
     hooks.find(&caller.scope, &id).await?;
     let limit = PageQuery { limit: which.limit, cursor: None }.limit();
     let now = hooks.now();
-    let (mut items, mut cursor, mut looked) = (Vec::new(), which.cursor, 0);
+    // Ids are in the order of time, so a moment is a place among them.
+    let oldest = moment("since", which.since.as_deref())?.map(HookEventId::least_at);
+    let begin =
+        moment("until", which.until.as_deref())?.map(|until| HookEventId::least_at(until.plus_ms(1)).to_string());
+    let (mut items, mut cursor, mut looked) = (Vec::new(), which.cursor.or(begin), 0);
     loop {
         // Unfiltered, the first page is the answer.
         let wanted = if which.event.is_some() { LIMIT_MAX } else { limit };
@@ -56,6 +63,9 @@ pub(crate) async fn list<S: store::Hooks, K: Kms>(
         for event in &page.items {
             if items.len() == limit {
                 break;
+            }
+            if oldest.as_ref().is_some_and(|oldest| event.id < *oldest) {
+                return Ok(Json(List { items, next: None }));
             }
             cursor = Some(event.id.to_string());
             if named(event) && !event.is_over(now) {
@@ -71,6 +81,12 @@ pub(crate) async fn list<S: store::Hooks, K: Kms>(
             return Ok(Json(List { items, next: cursor }));
         }
     }
+}
+
+fn moment(field: &str, text: Option<&str>) -> Answer<Option<Timestamp>> {
+    let Some(text) = text else { return Ok(None) };
+    let invalid = || Problem::invalid_field(field, "invalid", "must be a time: `2026-11-20T10:00:00Z`");
+    Ok(Some(Timestamp::parse(text).ok_or_else(invalid)?))
 }
 
 pub(crate) async fn read<S: store::Hooks, K: Kms>(
@@ -97,7 +113,7 @@ pub(crate) async fn replay<S: store::Hooks, K: Kms>(
     auth: Auth,
     Path((id, event_id)): Path<(HookId, HookEventId)>,
 ) -> Answer<(StatusCode, Json<ReplayAnswer>)> {
-    let caller = auth.require(Scope::HooksWrite)?;
+    let caller = auth.require(Scope::HooksReplay)?;
     let (event, _) = found(&hooks, &caller.scope, &id, &event_id).await?;
     let audit = entry(&caller, "hook.event_replayed", &id, event.id.to_string(), hooks.now());
     let replayed = hooks.store.replay_hook_event(&caller.scope, &id, &event_id, &audit).await?;

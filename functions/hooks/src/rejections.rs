@@ -15,6 +15,9 @@ use runtime::{
 use serde::Deserialize;
 use std::sync::Arc;
 
+/// How many a filtered list looks through for one answer.
+const LOOKED_THROUGH: usize = 1_000;
+
 /// Which of them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -33,7 +36,15 @@ pub(crate) async fn list<S: store::Hooks, K: Kms>(
     let caller = auth.require(Scope::HooksRead)?;
     hooks.find(&caller.scope, &id).await?;
     let limit = PageQuery { limit: which.limit, cursor: None }.limit();
-    let page = hooks.store.rejections(&caller.scope, &id, which.cursor.as_deref(), limit).await?;
-    let asked = page.items.iter().filter(|rejection| which.cause.is_none_or(|cause| rejection.cause == cause));
-    Ok(Json(List { items: asked.map(RejectionView::from).collect(), next: page.next }))
+    let (mut cursor, mut looked) = (which.cursor, 0);
+    loop {
+        let page = hooks.store.rejections(&caller.scope, &id, cursor.as_deref(), limit).await?;
+        let asked = page.items.iter().filter(|rejection| which.cause.is_none_or(|cause| rejection.cause == cause));
+        let items: Vec<_> = asked.map(RejectionView::from).collect();
+        looked += page.items.len();
+        if !items.is_empty() || page.next.is_none() || looked >= LOOKED_THROUGH {
+            return Ok(Json(List { items, next: page.next }));
+        }
+        cursor = page.next;
+    }
 }

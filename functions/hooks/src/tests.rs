@@ -6,7 +6,7 @@ use domain::{
     hook::{Call, Cause, EVENT_KEEP_MS, HookEvent, Rejection, SchemeName},
     ids::{HookEventId, HookId},
     tenant::TenantScope,
-    time::{HOUR_MS, ManualClock},
+    time::{HOUR_MS, MINUTE_MS, ManualClock},
 };
 use runtime::{
     caller::Context,
@@ -58,9 +58,13 @@ impl Stage {
     }
 
     async fn event(&self, path: &str, name: &str, body: &[u8]) -> HookEventId {
+        self.event_as(path, HookEventId::generate(), name, body).await
+    }
+
+    async fn event_as(&self, path: &str, id: HookEventId, name: &str, body: &[u8]) -> HookEventId {
         let hook: HookId = path.rsplit('/').next().unwrap().parse().unwrap();
         let event = HookEvent {
-            id: HookEventId::generate(),
+            id,
             hook,
             hook_name: "Code".into(),
             scheme: SchemeName::Github,
@@ -217,6 +221,31 @@ async fn events_are_listed_filtered_read_and_replayed() {
 }
 
 #[tokio::test]
+async fn events_are_found_by_their_time() {
+    let stage = Stage::new();
+    let path = stage.github().await;
+    let at = |minute: i64| START.plus_ms(minute * MINUTE_MS);
+    for minute in 0..6 {
+        stage.event_as(&path, HookEventId::least_at(at(minute)), &format!("of.{minute}"), b"{}").await;
+    }
+    let names = async |query: String| {
+        let page = stage.get(&format!("{path}/events?{query}")).await.body;
+        let names: Vec<_> = page["items"].as_array().unwrap().iter().map(|event| event["event"].clone()).collect();
+        (json!(names), page["next"].clone())
+    };
+    let (since, until) = (format!("since={}", at(2)), format!("until={}", at(4)));
+    assert_eq!(names(since.clone()).await, (json!(["of.5", "of.4", "of.3", "of.2"]), Value::Null));
+    assert_eq!(names(until.clone()).await.0, json!(["of.4", "of.3", "of.2", "of.1", "of.0"]));
+    let (first, next) = names(format!("{since}&{until}&limit=2")).await;
+    assert_eq!(first, json!(["of.4", "of.3"]));
+    let rest = names(format!("{since}&{until}&limit=2&cursor={}", next.as_str().unwrap())).await;
+    assert_eq!(rest, (json!(["of.2"]), Value::Null), "and no further than was asked");
+    assert_eq!(names(format!("{since}&{until}&event=of.3")).await, (json!(["of.3"]), Value::Null));
+    let refused = stage.get(&format!("{path}/events?since=yesterday")).await;
+    assert_eq!((refused.status, &refused.body["errors"][0]["field"]), (422, &json!("since")));
+}
+
+#[tokio::test]
 async fn what_was_turned_away_is_told_with_its_cause_in_two_languages() {
     let stage = Stage::new();
     let path = stage.github().await;
@@ -234,6 +263,8 @@ async fn what_was_turned_away_is_told_with_its_cause_in_two_languages() {
         (one.as_array().unwrap().len(), &one[0]["verdict"], &one[0]["count"]),
         (1, &json!("rejected"), &json!(1))
     );
+    let filtered = stage.get(&format!("{path}/rejections?limit=1&cause=event_filtered")).await.body;
+    assert_eq!(filtered["items"].as_array().unwrap().len(), 1, "what others fill is passed over");
     assert!(one[0]["reason_ar"].as_str().unwrap().contains("التوقيع") && !one[0]["fix"].as_str().unwrap().is_empty());
 }
 

@@ -265,6 +265,15 @@ prefixed_id!(
     "evt_",
     "event id"
 );
+
+impl HookEventId {
+    /// The least identifier of a moment: those made before it are less, those made then or later are not.
+    #[must_use]
+    pub fn least_at(at: crate::time::Timestamp) -> Self {
+        Self(format!("evt_{}", ulid::Ulid::from_parts(u64::try_from(at.0).unwrap_or(0), 0)))
+    }
+}
+
 text_id!(
     /// One accepted send request. Derived from the caller's `Idempotency-Key` where there is one, so that a repeat
     /// finds the first; random otherwise. Because derived ids are hashes, a large campaign's items spread over the

@@ -55,16 +55,16 @@ macro_rules! causes {
 causes! {
     SignatureMissing = "signature_missing", 401:
         "The call carries no signature.", "Enter the hook's secret at the provider, and check that the hook has that provider's scheme.",
-        "لا يحمل الطلب توقيعًا.", "أدخل سر الخطّاف لدى المزوّد، وتحقق من أن مخطط الخطّاف هو مخطط هذا المزوّد.";
+        "لا يحمل الطلب توقيعًا.", "أدخل سر الويب هوك لدى المزوّد، وتحقق من أن مخطط الويب هوك هو مخطط هذا المزوّد.";
     SignatureMalformed = "signature_malformed", 401:
         "The signature does not have the form of this scheme.", "Check that the hook has the provider's scheme, and that nothing in between rewrites headers.",
-        "صيغة التوقيع لا تطابق هذا المخطط.", "تحقق من أن مخطط الخطّاف هو مخطط المزوّد ومن أن لا وسيط يعيد كتابة الترويسات.";
+        "صيغة التوقيع لا تطابق هذا المخطط.", "تحقق من أن مخطط الويب هوك هو مخطط المزوّد ومن أن لا وسيط يعيد كتابة الترويسات.";
     SignatureMismatch = "signature_mismatch", 401:
         "The signature does not belong to this body and secret.", "Enter the same secret here and at the provider; if they are the same, look for a proxy that changes the body.",
         "التوقيع لا يطابق المحتوى والسر.", "أدخل السر نفسه هنا ولدى المزوّد؛ وإن كانا متطابقين فابحث عن وسيط يغيّر المحتوى.";
     TimestampMissing = "timestamp_missing", 401:
         "The call carries no timestamp, which this scheme signs.", "Check that the hook has the provider's scheme and names its timestamp header.",
-        "لا يحمل الطلب طابعًا زمنيًا يوقّعه هذا المخطط.", "تحقق من مخطط الخطّاف ومن اسم ترويسة الطابع الزمني.";
+        "لا يحمل الطلب طابعًا زمنيًا يوقّعه هذا المخطط.", "تحقق من مخطط الويب هوك ومن اسم ترويسة الطابع الزمني.";
     TimestampMalformed = "timestamp_malformed", 401:
         "The timestamp is not a number of seconds.", "Check that the hook names the provider's timestamp header.",
         "الطابع الزمني ليس عددًا من الثواني.", "تحقق من اسم ترويسة الطابع الزمني لدى المزوّد.";
@@ -76,37 +76,37 @@ causes! {
         "وُقّع الطلب بتاريخ مستقبلي.", "اضبط ساعة المرسل.";
     IdMissing = "id_missing", 401:
         "The call carries no id, which this scheme signs.", "Check that the hook has the provider's scheme and names its id header.",
-        "لا يحمل الطلب معرّفًا يوقّعه هذا المخطط.", "تحقق من مخطط الخطّاف ومن اسم ترويسة المعرّف.";
+        "لا يحمل الطلب معرّفًا يوقّعه هذا المخطط.", "تحقق من مخطط الويب هوك ومن اسم ترويسة المعرّف.";
     BodyHashMismatch = "body_hash_mismatch", 401:
         "The body is not the one that was signed.", "Look for a proxy that changes the body.",
         "المحتوى ليس ما تم توقيعه.", "ابحث عن وسيط يغيّر المحتوى.";
     BodyMalformed = "body_malformed", 400:
         "The body does not have the form of this scheme.", "Check that the hook has the provider's scheme.",
-        "صيغة المحتوى لا تطابق هذا المخطط.", "تحقق من أن مخطط الخطّاف هو مخطط المزوّد.";
+        "صيغة المحتوى لا تطابق هذا المخطط.", "تحقق من أن مخطط الويب هوك هو مخطط المزوّد.";
     BodyTooLarge = "body_too_large", 413:
         "The body is larger than 1 MB.", "Let the provider send less at once.",
         "المحتوى أكبر من 1 ميغابايت.", "اطلب من المزوّد إرسال قدر أقل في المرة الواحدة.";
     ClientStateMissing = "client_state_missing", 401:
         "A notification carries no client state.", "Create the subscription with the hook's secret as its `clientState`.",
-        "إشعار بلا clientState.", "أنشئ الاشتراك بقيمة clientState تساوي سر الخطّاف.";
+        "إشعار بلا clientState.", "أنشئ الاشتراك بقيمة clientState تساوي سر الويب هوك.";
     ClientStateMismatch = "client_state_mismatch", 401:
         "A notification carries another client state.", "Create the subscription anew with the hook's secret as its `clientState`.",
-        "إشعار بقيمة clientState مختلفة.", "أنشئ الاشتراك من جديد بقيمة clientState تساوي سر الخطّاف.";
+        "إشعار بقيمة clientState مختلفة.", "أنشئ الاشتراك من جديد بقيمة clientState تساوي سر الويب هوك.";
     ValidationTokenInvalid = "validation_token_invalid", 400:
         "The validation token is too long or holds characters that no such token has.", "Nothing to do: Microsoft Graph did not send it.",
         "رمز التحقق طويل جدًا أو يحوي محارف غير معتادة.", "لا يلزم أي إجراء: لم يرسله Microsoft Graph.";
     HookDisabled = "hook_disabled", 403:
         "The hook is disabled.", "Enable the hook, or remove it at the provider.",
-        "الخطّاف معطّل.", "فعّل الخطّاف أو احذفه لدى المزوّد.";
+        "الويب هوك معطّل.", "فعّل الويب هوك أو احذفه لدى المزوّد.";
     SecretUnusable = "secret_unusable", 401:
         "The hook's stored secret cannot be used with its scheme.", "Rotate the hook's secret and enter the provider's current one.",
-        "لا يمكن استخدام السر المخزّن مع مخطط الخطّاف.", "بدّل سر الخطّاف وأدخل السر الحالي لدى المزوّد.";
+        "لا يمكن استخدام السر المخزّن مع مخطط الويب هوك.", "بدّل سر الويب هوك وأدخل السر الحالي لدى المزوّد.";
     Duplicate = "duplicate", 200:
         "The event was received before.", "Nothing to do: providers repeat a call whose answer they did not get.",
         "استُلم هذا الحدث من قبل.", "لا يلزم أي إجراء: يعيد المزوّدون الطلب إذا لم يصلهم رد.";
     Filtered = "event_filtered", 200:
         "The hook does not take events of this name.", "Nothing to do; to receive it, add its name to the hook's `events`.",
-        "لا يستقبل الخطّاف أحداثًا بهذا الاسم.", "لا يلزم أي إجراء؛ ولاستقباله أضف اسمه إلى events.";
+        "لا يستقبل الويب هوك أحداثًا بهذا الاسم.", "لا يلزم أي إجراء؛ ولاستقباله أضف اسمه إلى events.";
 }
 
 impl Cause {
