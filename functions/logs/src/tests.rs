@@ -175,6 +175,12 @@ async fn figures_are_by_type_and_hour() {
         duration_ms: Some(duration_ms),
         ..entry(ago_ms, "GET /v1/keys")
     };
+    let sent = |ago_ms, event, status| Entry {
+        status,
+        integration: Some("int_01JD0000000000000000000000".parse().unwrap()),
+        external_system: "email".into(),
+        ..entry(ago_ms, event)
+    };
     stage
         .put(vec![
             timed(0, EntryStatus::Success, 10),
@@ -182,6 +188,9 @@ async fn figures_are_by_type_and_hour() {
             timed(0, EntryStatus::Error, 900),
             timed(HOUR_MS, EntryStatus::Warning, 30),
             entry(30 * HOUR_MS, "delivery.sent"),
+            sent(HOUR_MS, "delivery.sent", EntryStatus::Success),
+            sent(HOUR_MS, "delivery.retrying", EntryStatus::Warning),
+            sent(0, "delivery.failed", EntryStatus::Error),
         ])
         .await;
     insta::assert_json_snapshot!(stage.get("/v1/logs/stats").await.body);

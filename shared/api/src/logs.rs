@@ -1,10 +1,12 @@
 //! The log of everything: what comes back.
 
 use domain::{
+    channel::Channel,
     failure::explain,
     ids::{CampaignId, DeliveryId, HookId, IntegrationId, KeyId},
-    log::{Direction, EntryStatus, EntryType, Figures, Hour, LogId, Stamped, Tally},
+    log::{Direction, EntryStatus, EntryType, Figures, Hour, LogId, Sends, Stamped, Tally, Way},
     principal::Principal,
+    time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -145,6 +147,27 @@ pub struct LogStats {
     pub types: Vec<LogFigures>,
     /// Hour by hour (UTC), those in which there was anything, the oldest first.
     pub hours: Vec<LogHour>,
+    /// What was sent and what failed, by channel and integration.
+    pub sends: Vec<LogSends>,
+}
+
+/// What became of what was sent one way: by an integration; to endpoints, all of them together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LogSends {
+    /// The channel.
+    #[schema(value_type = String, example = "email")]
+    pub channel: Channel,
+    /// The integration. `null` for endpoints, and for integrations of which very many sent at the same time.
+    #[schema(value_type = Option<String>)]
+    pub integration_id: Option<IntegrationId>,
+    /// What the other side took.
+    pub sent: u64,
+    /// What was given up.
+    pub failed: u64,
+    /// The share of what was given up, in per cent.
+    pub failure_rate_percent: f64,
+    /// When the newest of them ended, RFC 3339; exact by the minute.
+    pub last_at: Option<String>,
 }
 
 /// Figures of one type of entry.
@@ -180,6 +203,10 @@ pub struct LogHour {
     pub count: u64,
     /// Of them, those that failed.
     pub error: u64,
+    /// Deliveries, and posts to endpoints, that the other side took.
+    pub sent: u64,
+    /// Those that were given up.
+    pub failed: u64,
 }
 
 impl LogStats {
@@ -197,12 +224,23 @@ impl LogStats {
         let in_hour = |hour: &Hour| {
             let all = EntryType::ALL.iter().map(|kind| hour.tally.figures(*kind));
             let (count, error) = all.fold((0, 0), |(count, error), it| (count + it.count, error + it.error));
-            LogHour { at: hour.hour.to_rfc3339(), count, error }
+            let all = hour.tally.sends.values();
+            let (sent, failed) = all.fold((0, 0), |(sent, failed), it| (sent + it.sent, failed + it.failed));
+            LogHour { at: hour.hour.to_rfc3339(), count, error, sent, failed }
+        };
+        let sends = |(way, sends): (&Way, &Sends)| LogSends {
+            channel: way.channel,
+            integration_id: way.integration.clone(),
+            sent: sends.sent,
+            failed: sends.failed,
+            failure_rate_percent: sends.failure_rate_percent(),
+            last_at: sends.last_at.map(Timestamp::to_rfc3339),
         };
         Self {
             since,
             types: EntryType::ALL.iter().map(figures).filter(|figures| figures.count > 0).collect(),
             hours: hours.iter().map(in_hour).collect(),
+            sends: whole.sends.iter().map(sends).collect(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What figures of the log are made from: counts by the hour.
 
-use super::{Entry, EntryStatus, EntryType};
+use super::{Entry, EntryStatus, EntryType, Sends, WAYS_MAX, Way, percent};
 use crate::{
     health::{HealthTally, LATENCY_CLASSES, LATENCY_CLASSES_MS},
     time::Timestamp,
@@ -14,6 +14,8 @@ pub struct Tally {
     pub counts: BTreeMap<(EntryType, EntryStatus), u64>,
     /// How many of a kind took as long as this class says. What took longer than the last class is in the last.
     pub classes: BTreeMap<(EntryType, usize), u64>,
+    /// What was sent, by each way that something went.
+    pub sends: BTreeMap<Way, Sends>,
 }
 
 impl Tally {
@@ -24,6 +26,11 @@ impl Tally {
         if let Some(duration_ms) = entry.duration_ms {
             *self.classes.entry((entry.kind, HealthTally::class(u64::from(duration_ms)))).or_default() += times;
         }
+        if let Some(way) = Way::of(entry) {
+            let is_told_apart = self.sends.contains_key(&way) || self.sends.len() < WAYS_MAX;
+            let way = if is_told_apart { way } else { Way::of_channel(way.channel) };
+            self.sends.entry(way).or_default().count(entry);
+        }
     }
 
     /// Counts what another tally counted.
@@ -33,6 +40,9 @@ impl Tally {
         }
         for (key, count) in &other.classes {
             *self.classes.entry(*key).or_default() += count;
+        }
+        for (way, sends) in &other.sends {
+            self.sends.entry(way.clone()).or_default().add(sends);
         }
     }
 
@@ -60,9 +70,7 @@ impl Tally {
             });
             class.map(|class| LATENCY_CLASSES_MS[class])
         };
-        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-        let error_rate_percent =
-            if count == 0 { 0.0 } else { (error as f64 / count as f64 * 10_000.0).round() / 100.0 };
+        let error_rate_percent = percent(error, count);
         Figures { count, success, warning, error, error_rate_percent, p50_ms: percentile(50), p95_ms: percentile(95) }
     }
 }

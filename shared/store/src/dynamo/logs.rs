@@ -7,7 +7,8 @@
 //! | `ttl` | when DynamoDB may delete it |
 //!
 //! Counts are a flat attribute each: `n` and a kind's and a status's number, `d` and a kind's number and a class of
-//! duration: `n02`, `d0_17`.
+//! duration: `n02`, `d0_17`. What was sent is `s`, what failed `f`, when the newest of both ended `l`, and behind it a
+//! channel's number and, for one integration, its id: `s0`, `f0int_01JD...`.
 
 use super::{
     DynamoStore,
@@ -18,8 +19,9 @@ use super::{
 use crate::{LogQuery, Logs, Page as Listed, Result, StoreError, logs::Search};
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use domain::{
+    channel::Channel,
     health::{LATENCY_CLASSES, hour_of},
-    log::{Entry, EntryStatus, EntryType, Hour, KEEP_MS, LogId, Page, PageId, Stamped, Tally},
+    log::{Entry, EntryStatus, EntryType, Hour, KEEP_MS, LogId, Page, PageId, Stamped, Tally, Way},
     tenant::TenantScope,
     time::{DAY_MS, Timestamp},
 };
@@ -85,15 +87,36 @@ fn class_name(kind: EntryType, class: usize) -> String {
     format!("d{}_{class}", place_of(EntryType::ALL, &kind))
 }
 
+/// What names of counts of this way end with.
+fn way_name(way: &Way) -> String {
+    let integration = way.integration.as_ref().map_or("", |id| id.as_str());
+    format!("{}{integration}", place_of(&Channel::ALL, &way.channel))
+}
+
+fn way_named(name: &str) -> Option<Way> {
+    let (channel, integration) = name.split_at_checked(1)?;
+    let channel = *Channel::ALL.get(channel.parse::<usize>().ok()?)?;
+    let integration = if integration.is_empty() { None } else { Some(integration.parse().ok()?) };
+    Some(Way { channel, integration })
+}
+
 /// Adds counts to those of their hour.
 fn counted(scope: &TenantScope, hour: Timestamp, tally: &Tally) -> Write {
     let counts = tally.counts.iter().map(|((kind, status), count)| (count_name(*kind, *status), *count));
     let classes = tally.classes.iter().map(|((kind, class), count)| (class_name(*kind, *class), *count));
-    let all: Vec<(String, u64)> = counts.chain(classes).collect();
+    let sends = tally.sends.iter().flat_map(|(way, sends)| {
+        let way = way_name(way);
+        [(format!("s{way}"), sends.sent), (format!("f{way}"), sends.failed)]
+    });
+    let all: Vec<(String, u64)> = counts.chain(classes).chain(sends.filter(|(_, count)| *count > 0)).collect();
+    let newest = tally.sends.iter().filter_map(|(way, sends)| Some((format!("l{}", way_name(way)), sends.last_at?)));
+    let moments: Vec<(String, Timestamp)> = newest.collect();
     let sums: Vec<String> = all.iter().map(|(name, _)| format!("#{name} :{name}")).collect();
-    let expression = format!("SET #ttl = :ttl ADD {}", sums.join(", "));
+    let sets: String = moments.iter().map(|(name, _)| format!(", #{name} = :{name}")).collect();
+    let expression = format!("SET #ttl = :ttl{sets} ADD {}", sums.join(", "));
     let write = Write::update(keys::log_hour(scope, hour), expression)
         .value(":ttl", number(hour.plus_ms(KEEP_MS).as_seconds()));
+    let write = moments.into_iter().fold(write, |write, (name, at)| write.value(&format!(":{name}"), number(at.0)));
     all.into_iter().fold(write, |write, (name, count)| write.value(&format!(":{name}"), number(count)))
 }
 
@@ -111,6 +134,16 @@ fn hour_in(item: &Item) -> Result<Hour> {
             if let Some(count) = get_number(item, &class_name(kind, class)) {
                 tally.classes.insert((kind, class), count);
             }
+        }
+    }
+    for name in item.keys() {
+        let (what, way) = name.split_at_checked(1).unwrap_or_default();
+        let Some(way) = way_named(way).filter(|_| ["s", "f", "l"].contains(&what)) else { continue };
+        let sends = tally.sends.entry(way).or_default();
+        match what {
+            "s" => sends.sent = get_number(item, name).unwrap_or_default(),
+            "f" => sends.failed = get_number(item, name).unwrap_or_default(),
+            _ => sends.last_at = get_number(item, name).map(Timestamp),
         }
     }
     Ok(Hour { hour, tally })

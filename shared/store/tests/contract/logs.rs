@@ -2,8 +2,9 @@
 
 use crate::fixtures::{NOON, acme, audit, scope};
 use domain::{
+    channel::Channel,
     ids::IntegrationId,
-    log::{Direction, Entry, EntryStatus, EntryType, Filter, Hour, LogId, Page, PageId, Stamped, pages},
+    log::{Direction, Entry, EntryStatus, EntryType, Filter, Hour, LogId, Page, PageId, Sends, Stamped, Way, pages},
     time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp},
 };
 use trunkline_store::{LogQuery, Store, StoreError};
@@ -102,6 +103,30 @@ pub(crate) async fn a_page_is_counted_once_however_often_it_is_written(store: &i
     assert_eq!(listed(store, &all(), 9).await.len(), 3, "what was only counted stands elsewhere");
     let of_next = Hour { hour: NOON.plus_ms(HOUR_MS), tally: next_hour[0].tally.clone() };
     assert_eq!(store.log_hours(&acme(), NOON.plus_ms(HOUR_MS)).await, Ok(vec![of_next]));
+}
+
+pub(crate) async fn what_was_sent_is_counted_by_its_way(store: &impl Store) {
+    let (mail, chat) = (IntegrationId::generate(), IntegrationId::generate());
+    let sent = |ms, event: &str, channel: &str, integration: &IntegrationId| Entry {
+        status: if event.ends_with("failed") { EntryStatus::Error } else { EntryStatus::Success },
+        external_system: channel.to_owned(),
+        integration: Some(integration.clone()),
+        ..entry(ms, event)
+    };
+    let posted = Entry { kind: EntryType::Webhook, ..sent(5, "webhook.delivered", "webhook", &chat) };
+    let of_mail = [sent(0, "delivery.sent", "email", &mail), sent(1, "delivery.failed", "email", &mail)];
+    put(store, "1", of_mail.into_iter().chain([posted]).collect()).await;
+    put(store, "2", vec![sent(2, "delivery.sent", "email", &mail), sent(3, "delivery.failed", "slack", &chat)]).await;
+    let hours = store.log_hours(&acme(), NOON).await.unwrap();
+    let way = |channel, integration: Option<&IntegrationId>| Way { channel, integration: integration.cloned() };
+    let expected = [
+        (way(Channel::Email, Some(&mail)), (2, 1, 2)),
+        (way(Channel::Slack, Some(&chat)), (0, 1, 3)),
+        (way(Channel::Webhook, None), (1, 0, 5)),
+    ];
+    let expected =
+        expected.map(|(way, (sent, failed, last))| (way, Sends { sent, failed, last_at: Some(NOON.plus_ms(last)) }));
+    assert_eq!(hours[0].tally.sends, expected.into());
 }
 
 pub(crate) async fn what_is_only_counted_is_counted_once_too(store: &impl Store) {

@@ -139,6 +139,7 @@ contract! {
         entries_come_newest_first_page_by_page
         what_is_looked_for_is_found_in_its_span
         a_page_is_counted_once_however_often_it_is_written
+        what_was_sent_is_counted_by_its_way
         what_is_only_counted_is_counted_once_too
         of_another_tenant_nothing_is_seen
         a_long_log_is_read_in_bounded_looks
@@ -152,6 +153,8 @@ contract! {
     audit:
         an_untouched_chain_is_whole
         a_chain_is_checked_in_parts
+        a_chain_is_read_from_its_end
+        records_are_found_by_who_what_and_when
         a_chain_is_whole_while_it_grows;
     simulations:
         a_simulation_is_begun_once_and_saved_by_who_saw_it_last
@@ -160,7 +163,8 @@ contract! {
     sessions:
         a_session_lasts_while_it_is_used
         a_session_ends_once_and_for_all
-        all_sessions_of_somebody_end_and_no_others
+        all_sessions_of_somebody_end_and_no_others,
+        somebody_sees_their_own_sessions_that_are_not_over
         an_erased_tenant_has_no_sessions;
     sign_ins:
         tokens_are_taken_while_the_integration_is_enabled
