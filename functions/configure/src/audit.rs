@@ -1,6 +1,7 @@
 //! The audit trail, to be read and to be checked.
 
 use crate::{
+    faults::Faults,
     hub::{Hub, Place},
     may::{May, ReadAudit},
 };
@@ -9,20 +10,72 @@ use api::{
     page::{List, PageQuery},
 };
 use axum::extract::State;
-use domain::audit::Head;
+use domain::{
+    audit::{AuditSearch, Head},
+    time::Timestamp,
+};
 use runtime::http::{Answer, Json, Query};
+use serde::Deserialize;
 use std::sync::Arc;
-use store::{Audit, StoreError, check_chain};
+use store::{Audit, StoreError, check_chain, search_chain};
 
 /// How many records one request checks: some 5 MB, read in a few seconds.
 const CHECKED_AT_ONCE: usize = 10_000;
 
+/// In which order, and which records.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Which {
+    order: Order,
+    principal: Option<String>,
+    action: Option<String>,
+    target: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// From which end the trail is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Order {
+    #[default]
+    Oldest,
+    Newest,
+}
+
+impl Which {
+    fn search(&self) -> Answer<AuditSearch> {
+        let mut faults = Faults::default();
+        let mut moment = |field: &str, text: Option<&String>| {
+            let found = text.map(|text| Timestamp::parse(text));
+            if found == Some(None) {
+                faults.add(field, "invalid", "must be a time like `2026-11-20T10:00:00Z`");
+            }
+            found.flatten()
+        };
+        let (since, until) = (moment("since", self.since.as_ref()), moment("until", self.until.as_ref()));
+        faults.finish()?;
+        let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let (principal, action, target) = (text(&self.principal), text(&self.action), text(&self.target));
+        Ok(AuditSearch { principal, action, target, since, until })
+    }
+}
+
 pub(crate) async fn list<P: Place>(
     State(hub): State<Arc<Hub<P>>>,
     caller: May<ReadAudit>,
-    Query(page): Query<PageQuery>,
+    Query(which): Query<Which>,
 ) -> Answer<Json<List<AuditView>>> {
-    let records = hub.store.audit(&caller.scope, page.cursor.as_deref(), page.limit()).await?;
+    let search = which.search()?;
+    let page = PageQuery { limit: which.limit, cursor: which.cursor };
+    let (cursor, limit) = (page.cursor.as_deref(), page.limit());
+    let records = if which.order == Order::Oldest && search == AuditSearch::default() {
+        hub.store.audit(&caller.scope, cursor, limit).await?
+    } else {
+        search_chain(&*hub.store, &caller.scope, &search, cursor, limit).await?
+    };
     Ok(Json(List { items: records.items.into_iter().map(AuditView::from).collect(), next: records.next }))
 }
 
@@ -54,6 +107,7 @@ pub(crate) async fn verify<P: Place>(
 #[cfg(test)]
 mod tests {
     use crate::stage::{Stage, acme};
+    use domain::time::HOUR_MS;
     use serde_json::{Value, json};
 
     #[tokio::test]
@@ -73,6 +127,39 @@ mod tests {
         assert_eq!(actions(&rest), ["integration.deleted"]);
         assert_eq!(rest["next"], Value::Null);
         assert_eq!(stage.get("/v1/audit?cursor=yesterday").await.status, 422);
+    }
+
+    #[tokio::test]
+    async fn it_is_read_from_its_end_and_searched() {
+        let stage = Stage::new().await;
+        let path = stage.slack_integration().await;
+        for verb in ["disable", "enable"] {
+            stage.clock.advance_ms(HOUR_MS);
+            stage.post(&format!("{path}/{verb}"), Value::Null).await;
+        }
+        let actions = async |query: &str| {
+            let page = stage.get(&format!("/v1/audit?{query}")).await.body;
+            let items = page["items"].as_array().unwrap_or_else(|| panic!("{query}: {page}")).clone();
+            let actions: Vec<_> = items.iter().map(|record| record["action"].as_str().unwrap().to_owned()).collect();
+            (actions, page["next"].as_str().map(str::to_owned))
+        };
+        let (all, next) = actions("order=newest&limit=2").await;
+        assert_eq!(all, ["integration.enabled", "integration.disabled"]);
+        let rest = actions(&format!("order=newest&limit=2&cursor={}", next.unwrap())).await;
+        assert_eq!(rest, (vec!["integration.created".to_owned()], None));
+        for (query, expected) in [
+            ("action=integration.c", vec!["integration.created"]),
+            ("action=key.", vec![]),
+            ("principal=api_key:key_&target=int_&action=integration.e", vec!["integration.enabled"]),
+            ("principal=system", vec![]),
+            ("since=2025-11-20T13:30:00Z", vec!["integration.enabled"]),
+            ("until=2025-11-20T13:30:00Z", vec!["integration.disabled", "integration.created"]),
+        ] {
+            assert_eq!(actions(query).await, (expected.into_iter().map(str::to_owned).collect(), None), "{query}");
+        }
+        for wrong in ["since=yesterday", "order=sideways", "order=newest&cursor=x"] {
+            assert!([400, 422].contains(&stage.get(&format!("/v1/audit?{wrong}")).await.status), "{wrong}");
+        }
     }
 
     #[tokio::test]

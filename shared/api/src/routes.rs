@@ -47,12 +47,25 @@ const CHECK: &[Query] = &[
     ("limit", "At most this many records in one request, up to 10,000."),
 ];
 const CONFIRM: &[Query] = &[("confirm", "The tenant's id once more.")];
+const AUDIT: &[Query] = &[
+    PAGE[0],
+    ("cursor", "`next` of the page before. A page of a search may be short, or empty, and have a `next` all the same."),
+    ("order", "`oldest` first, which is the default, or `newest`. What is searched for is always told newest first."),
+    ("principal", "Only what was done by whom this is a part of: `key_01J`, `user:sara`."),
+    ("action", "Only actions that begin so: `integration.`, `key.created`."),
+    ("target", "Only what was done to something whose name has this in it."),
+    ("since", "Only records then or later, RFC 3339."),
+    ("until", "Only records then or before, RFC 3339."),
+];
 const HOOK_EVENTS: &[Query] = &[
     PAGE[0],
     PAGE[1],
     ("event", "Only events of this name, or that begin so: `issues.*`. A page may then be short; `next` leads on."),
+    ("since", "Only those then or later, RFC 3339."),
+    ("until", "Only those then or before, RFC 3339."),
 ];
-const REJECTIONS: &[Query] = &[PAGE[0], PAGE[1], ("cause", "Only those turned away for this cause.")];
+const REJECTIONS: &[Query] =
+    &[PAGE[0], PAGE[1], ("cause", "Only those turned away for this cause. A page may then be short; `next` leads on.")];
 const ATTEMPTS: &[Query] = &[
     PAGE[0],
     PAGE[1],
@@ -114,9 +127,9 @@ macro_rules! routes {
 
 use Access::{Operator, Public};
 use Scope::{
-    AuditRead, CampaignsPreflight, CampaignsRead, CampaignsSend, EndpointsRead, EndpointsWrite, EventsWrite, HooksRead,
-    HooksWrite, IntegrationsRead, IntegrationsTest, IntegrationsWrite, KeysRead, KeysWrite, LogsRead, RulesRead,
-    RulesWrite, SuppressionsRead, SuppressionsWrite,
+    AuditRead, CampaignsPreflight, CampaignsRead, CampaignsSend, EndpointsOperate, EndpointsRead, EndpointsWrite,
+    EventsWrite, HooksRead, HooksReplay, HooksWrite, IntegrationsRead, IntegrationsTest, IntegrationsWrite, KeysRead,
+    KeysWrite, LogsRead, RulesRead, RulesWrite, SuppressionsRead, SuppressionsWrite,
 };
 
 const fn scope(scope: Scope) -> Access {
@@ -152,7 +165,8 @@ routes! {
         GET "/v1/templates/{id}" scope(IntegrationsRead), "Read one template.", None => 200 Some("TemplateView"), &[];
         PUT "/v1/templates/{id}" scope(IntegrationsWrite), "Make a new version of a template.", Some("TemplateBody") => 200 Some("TemplateView"), &[];
         DELETE "/v1/templates/{id}" scope(IntegrationsWrite), "Delete a template; accepted deliveries keep their version.", None => 204 None, &[];
-        GET "/v1/audit" scope(AuditRead), "The audit trail, oldest first.", None => 200 Some("AuditList"), PAGE;
+        POST "/v1/template-previews" scope(IntegrationsRead), "What a template that need not be saved makes of given values, in every language; nothing is stored.", Some("PreviewRequest") => 200 Some("PreviewAnswer"), &[];
+        GET "/v1/audit" scope(AuditRead), "The audit trail, oldest first, or what is searched for in it.", None => 200 Some("AuditList"), AUDIT;
         GET "/v1/audit/verify" scope(AuditRead), "Check that no record of the audit trail was altered or deleted.", None => 200 Some("AuditVerdict"), CHECK;
     }
     "sign-in" {
@@ -213,7 +227,7 @@ routes! {
         POST "/v1/hooks/{id}/rotate-secret" scope(HooksWrite), "Give it a new secret; the one before stays valid for a while.", Some("SecretRotate") => 200 Some("HookSecretShown"), &[];
         GET "/v1/hooks/{id}/events" scope(HooksRead), "What it received, newest first.", None => 200 Some("HookEventList"), HOOK_EVENTS;
         GET "/v1/hooks/{id}/events/{event_id}" scope(HooksRead), "One event with its body.", None => 200 Some("HookEventDetail"), &[];
-        POST "/v1/hooks/{id}/events/{event_id}/replay" scope(HooksWrite), "Publish an event again, under its id and the number of the replay.", None => 202 Some("ReplayAnswer"), &[];
+        POST "/v1/hooks/{id}/events/{event_id}/replay" scope(HooksReplay), "Publish an event again, under its id and the number of the replay.", None => 202 Some("ReplayAnswer"), &[];
         GET "/v1/hooks/{id}/rejections" scope(HooksRead), "What it turned away, counted by minute and cause, newest first.", None => 200 Some("RejectionList"), REJECTIONS;
     }
     "events" {
@@ -231,15 +245,15 @@ routes! {
         GET "/v1/endpoints/{id}" scope(EndpointsRead), "Read one endpoint.", None => 200 Some("EndpointView"), &[];
         PATCH "/v1/endpoints/{id}" scope(EndpointsWrite), "Change an endpoint; it is tested first if its URL or headers change.", Some("EndpointPatch") => 200 Some("EndpointView"), TEST;
         DELETE "/v1/endpoints/{id}" scope(EndpointsWrite), "Delete an endpoint; what waits for it is cancelled.", None => 204 None, &[];
-        POST "/v1/endpoints/{id}/test" scope(EndpointsWrite), "Post a sample event now and show the answer; only the endpoint's health is stored.", Some("EndpointTest") => 200 Some("EndpointTestView"), &[];
-        POST "/v1/endpoints/{id}/pause" scope(EndpointsWrite), "Post nothing for now; events are kept for it.", None => 200 Some("EndpointView"), &[];
-        POST "/v1/endpoints/{id}/resume" scope(EndpointsWrite), "Go on with what was kept, whatever stopped the endpoint.", None => 200 Some("EndpointView"), &[];
+        POST "/v1/endpoints/{id}/test" scope(EndpointsOperate), "Post a sample event now and show the answer; only the endpoint's health is stored.", Some("EndpointTest") => 200 Some("EndpointTestView"), &[];
+        POST "/v1/endpoints/{id}/pause" scope(EndpointsOperate), "Post nothing for now; events are kept for it.", None => 200 Some("EndpointView"), &[];
+        POST "/v1/endpoints/{id}/resume" scope(EndpointsOperate), "Go on with what was kept, whatever stopped the endpoint.", None => 200 Some("EndpointView"), &[];
         POST "/v1/endpoints/{id}/rotate-secret" scope(EndpointsWrite), "Give it a new signing secret; the one before signs as well for a while.", Some("EndpointRotate") => 200 Some("EndpointSecretShown"), &[];
         GET "/v1/endpoints/{id}/deliveries/{delivery_id}" scope(EndpointsRead), "One event on its way to the endpoint: its data and all attempts with their answers.", None => 200 Some("EventDeliveryView"), &[];
-        POST "/v1/endpoints/{id}/deliveries/{delivery_id}/resend" scope(EndpointsWrite), "Post an event again that failed, or with `force` one that was taken.", Some("EventResend") => 202 Some("EventResent"), &[];
+        POST "/v1/endpoints/{id}/deliveries/{delivery_id}/resend" scope(EndpointsOperate), "Post an event again that failed, or with `force` one that was taken.", Some("EventResend") => 202 Some("EventResent"), &[];
         GET "/v1/endpoints/{id}/dead-letters" scope(EndpointsRead), "Events that were given up, newest first; they are kept 30 days.", None => 200 Some("DeadLetterList"), DEAD_LETTERS;
-        POST "/v1/endpoints/{id}/dead-letters/redrive" scope(EndpointsWrite), "Queue dead letters again, the oldest first and at most 1,000 a call.", Some("DeadLetterFilter") => 202 Some("RedriveAnswer"), &[];
-        POST "/v1/endpoints/{id}/recover" scope(EndpointsWrite), "Queue everything again that was given up since a time.", Some("RecoverRequest") => 202 Some("RedriveAnswer"), &[];
+        POST "/v1/endpoints/{id}/dead-letters/redrive" scope(EndpointsOperate), "Queue dead letters again, the oldest first and at most 1,000 a call.", Some("DeadLetterFilter") => 202 Some("RedriveAnswer"), &[];
+        POST "/v1/endpoints/{id}/recover" scope(EndpointsOperate), "Queue everything again that was given up since a time.", Some("RecoverRequest") => 202 Some("RedriveAnswer"), &[];
         GET "/v1/endpoints/{id}/attempts" scope(EndpointsRead), "Attempts to post to the endpoint, newest first, some seconds after they were made.", None => 200 Some("AttemptList"), ATTEMPTS;
         GET "/v1/endpoints/{id}/attempts/{attempt_id}" scope(EndpointsRead), "One attempt with the whole answer and its event.", None => 200 Some("EventAttemptDetail"), &[];
     }

@@ -104,6 +104,34 @@ impl AuditRecord {
     }
 }
 
+/// Which records somebody looks for. What is not said does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditSearch {
+    /// A part of who did it.
+    pub principal: Option<String>,
+    /// What the action begins with: `integration.` or `key.created`.
+    pub action: Option<String>,
+    /// A part of what it was done to.
+    pub target: Option<String>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Not after.
+    pub until: Option<Timestamp>,
+}
+
+impl AuditSearch {
+    /// Whether this record is looked for.
+    #[must_use]
+    pub fn finds(&self, record: &AuditRecord) -> bool {
+        let within = |text: &str, part: &Option<String>| part.as_ref().is_none_or(|part| text.contains(part.as_str()));
+        within(&record.principal, &self.principal)
+            && within(&record.target, &self.target)
+            && self.action.as_ref().is_none_or(|action| record.action.starts_with(action.as_str()))
+            && self.since.is_none_or(|since| record.at >= since)
+            && self.until.is_none_or(|until| record.at <= until)
+    }
+}
+
 /// Where a chain ends: the place and the hash of its newest record. The default is the head of an empty chain.
 ///
 /// It is stored apart from the records and written with each of them, so that records missing at the end show, too. A

@@ -34,7 +34,7 @@ mod suppressions;
 mod traits;
 
 pub use answers::Answers;
-pub use chain::{ChainCheck, check_chain};
+pub use chain::{ChainCheck, check_chain, search_chain};
 pub use dead_letters::{DeadLetters, DeadSpan, dead_letter_cursor};
 pub use erasure::Erasure;
 pub use event_requests::{EventRequest, EventRequests, Match};

@@ -634,6 +634,14 @@ pub trait Audit: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Page<AuditRecord>>> + Send;
 
+    /// Records before the place `before`, or to the end of the chain, newest first, at most `limit`.
+    fn audit_back(
+        &self,
+        scope: &TenantScope,
+        before: Option<u64>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<AuditRecord>>> + Send;
+
     /// What is stored after the place `after`, in order, at most `limit` entries, for a check of the chain: places and
     /// records. The record is `None` where it cannot be read, the place 0 where something is stored that has none.
     fn audit_places(

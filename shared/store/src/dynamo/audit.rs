@@ -163,6 +163,18 @@ impl Audit for DynamoStore {
         self.page(query, limit, |_| true, record_of, |record: &AuditRecord| record.seq.to_string()).await
     }
 
+    async fn audit_back(&self, scope: &TenantScope, before: Option<u64>, limit: usize) -> Result<Vec<AuditRecord>> {
+        let last = before.unwrap_or(u64::MAX).saturating_sub(1);
+        if last == 0 {
+            return Ok(Vec::new());
+        }
+        let query = Query::of(keys::audit_chain(scope), "pk = :pk AND sk BETWEEN :first AND :last")
+            .value(":first", text(keys::audit(scope, 1).sk))
+            .value(":last", text(keys::audit(scope, last).sk))
+            .backward();
+        self.query(query, limit, |_| true).await?.into_iter().map(record_of).collect()
+    }
+
     async fn audit_places(
         &self,
         scope: &TenantScope,

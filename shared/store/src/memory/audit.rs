@@ -62,6 +62,15 @@ impl Audit for MemoryStore {
         .await
     }
 
+    async fn audit_back(&self, scope: &TenantScope, before: Option<u64>, limit: usize) -> Result<Vec<AuditRecord>> {
+        self.call("audit_back", |state| {
+            let chain = state.audit.get(scope.tenant()).into_iter().flat_map(|chain| chain.records.iter().rev());
+            let records = chain.filter(|(place, _)| before.is_none_or(|before| **place < before));
+            Ok(records.filter_map(|(_, record)| record.clone()).take(limit).collect())
+        })
+        .await
+    }
+
     async fn audit_places(
         &self,
         scope: &TenantScope,

@@ -6,8 +6,9 @@ use crate::{
 };
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use domain::{
-    audit::{AuditEntry, AuditRecord, Break, BreakKind, Head},
+    audit::{AuditEntry, AuditRecord, AuditSearch, Break, BreakKind, Head},
     tenant::TenantScope,
+    time::HOUR_MS,
 };
 use futures::future::join;
 use proptest::{
@@ -15,7 +16,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use std::collections::{BTreeMap, HashMap};
-use trunkline_store::{Audit, Store, check_chain, dynamo::DynamoStore, memory::MemoryStore};
+use trunkline_store::{Audit, Store, StoreError, check_chain, dynamo::DynamoStore, memory::MemoryStore, search_chain};
 
 const ALL: usize = 1_000;
 
@@ -54,6 +55,56 @@ pub(crate) async fn a_chain_is_checked_in_parts(store: &impl Store) {
     let wrong = Head { seq: 3, hash: "0".repeat(64) };
     let check = check_chain(store, &acme(), wrong, ALL).await.unwrap();
     assert_eq!(check.broken, Some(Break { seq: 4, kind: BreakKind::Unlinked }));
+}
+
+pub(crate) async fn a_chain_is_read_from_its_end(store: &impl Store) {
+    append(store, &acme(), 7).await;
+    append(store, &scope("other"), 2).await;
+    let places = async |before, limit| {
+        let found = store.audit_back(&acme(), before, limit).await.unwrap();
+        found.iter().map(|record| record.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(places(None, 3).await, [7, 6, 5]);
+    assert_eq!(places(Some(5), 3).await, [4, 3, 2]);
+    assert_eq!(places(Some(3), 99).await, [2, 1], "the head is no record");
+    assert_eq!(places(Some(1), 9).await, [] as [u64; 0]);
+    assert_eq!(places(Some(0), 9).await, [] as [u64; 0]);
+    assert!(store.audit_back(&scope("nobody"), None, 9).await.unwrap().is_empty());
+}
+
+pub(crate) async fn records_are_found_by_who_what_and_when(store: &impl Store) {
+    append(store, &acme(), 7).await;
+    let late = NOON.plus_ms(HOUR_MS);
+    for number in 0..250 {
+        let action = if number == 0 { "key.created" } else { "key.updated" };
+        let entry = AuditEntry { at: late.plus_ms(number), target: format!("key_{number}"), ..audit(action) };
+        store.append_audit(&acme(), &entry).await.unwrap();
+    }
+    let found = async |search: AuditSearch, cursor: Option<&str>, limit| {
+        let page = search_chain(store, &acme(), &search, cursor, limit).await.unwrap();
+        (page.items.iter().map(|record| record.seq).collect::<Vec<_>>(), page.next)
+    };
+    let all = AuditSearch::default();
+    let (first, next) = found(all.clone(), None, 3).await;
+    assert_eq!((first, next.as_deref()), (vec![257, 256, 255], Some("255")));
+    assert_eq!(found(all.clone(), Some("255"), 2).await.0, [254, 253]);
+    assert_eq!(found(all, Some("3"), 9).await, (vec![2, 1], None));
+    let happened = AuditSearch { action: Some("something.".into()), ..AuditSearch::default() };
+    assert_eq!(found(happened, None, 9).await, (vec![7, 6, 5, 4, 3, 2, 1], None), "beyond the first pages");
+    let created = AuditSearch { action: Some("key.created".into()), ..AuditSearch::default() };
+    assert_eq!(found(created, None, 9).await.0, [8]);
+    let one = AuditSearch { target: Some("_249".into()), ..AuditSearch::default() };
+    assert_eq!(found(one, None, 1).await.0, [257]);
+    let nobody = AuditSearch { principal: Some("nobody".into()), ..AuditSearch::default() };
+    assert_eq!(found(nobody, None, 9).await, (vec![], None));
+    let early = AuditSearch { until: Some(NOON.plus_ms(2)), ..AuditSearch::default() };
+    assert_eq!(found(early, None, 9).await, (vec![3, 2, 1], None));
+    let between = AuditSearch { since: Some(NOON.plus_ms(5)), until: Some(late.plus_ms(1)), ..AuditSearch::default() };
+    assert_eq!(found(between, None, 9).await, (vec![9, 8, 7, 6], None));
+    let empty = search_chain(store, &scope("nobody"), &AuditSearch::default(), None, 9).await.unwrap();
+    assert!(empty.items.is_empty() && empty.next.is_none());
+    let wrong = search_chain(store, &acme(), &AuditSearch::default(), Some("x"), 9).await;
+    assert_eq!(wrong, Err(StoreError::InvalidCursor));
 }
 
 pub(crate) async fn a_chain_is_whole_while_it_grows(store: &impl Store) {

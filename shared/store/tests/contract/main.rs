@@ -163,7 +163,7 @@ contract! {
     sessions:
         a_session_lasts_while_it_is_used
         a_session_ends_once_and_for_all
-        all_sessions_of_somebody_end_and_no_others,
+        all_sessions_of_somebody_end_and_no_others
         somebody_sees_their_own_sessions_that_are_not_over
         an_erased_tenant_has_no_sessions;
     sign_ins:
