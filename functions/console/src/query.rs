@@ -15,6 +15,12 @@ pub(crate) fn address(path: &str, parameters: &[(&str, &str)]) -> String {
     format!("{path}{between}{query}")
 }
 
+/// A text as one part of a path, whatever is in it.
+pub(crate) fn segment(text: &str) -> String {
+    // A form writes a blank as `+`, which is no blank in a path.
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,5 +30,11 @@ mod tests {
         assert_eq!(address("/a", &[("cursor", ""), ("status", "")]), "/a");
         assert_eq!(address("/a", &[("limit", "5"), ("cursor", "x&y=z")]), "/a?limit=5&cursor=x%26y%3Dz");
         assert_eq!(address("/a?b=1", &[("c", "2")]), "/a?b=1&c=2");
+    }
+
+    #[test]
+    fn a_part_of_a_path_stays_one() {
+        assert_eq!(segment("dlv_01~1"), "dlv_01%7E1");
+        assert_eq!(segment("../a b?c#d"), "..%2Fa%20b%3Fc%23d");
     }
 }
