@@ -679,10 +679,8 @@ mod tests {
         company.save(&authorizer, true).await;
         let known = ask(&authorizer, &token).await;
         let context = &known["context"];
-        assert_eq!(
-            (&context["tenant"], &context["grants"]),
-            (&json!("acme"), &json!("campaigns:read integrations:read"))
-        );
+        let viewer = "campaigns:read endpoints:read hooks:read integrations:read logs:read rules:read";
+        assert_eq!((&context["tenant"], &context["grants"]), (&json!("acme"), &json!(viewer)));
         assert!(context["principal"].as_str().unwrap().starts_with("user:sub-"), "{known}");
         assert_eq!(ask(&authorizer, &token).await, known);
         assert_eq!(authorizer.keys.store.calls("sign_in"), 2, "known for a while");

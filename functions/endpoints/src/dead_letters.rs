@@ -206,7 +206,7 @@ pub(crate) async fn redrive<P: Place>(
     Path(id): Path<IntegrationId>,
     Json(filter): Json<DeadLetterFilter>,
 ) -> Answer<(StatusCode, Json<RedriveAnswer>)> {
-    let caller = auth.require(Scope::EndpointsWrite)?;
+    let caller = auth.require(Scope::EndpointsOperate)?;
     hub.find(&caller.scope, &id).await?;
     run(&hub, &caller, &id, &filter, "endpoint.redriven").await
 }
@@ -217,7 +217,7 @@ pub(crate) async fn recover<P: Place>(
     Path(id): Path<IntegrationId>,
     Json(RecoverRequest { since }): Json<RecoverRequest>,
 ) -> Answer<(StatusCode, Json<RedriveAnswer>)> {
-    let caller = auth.require(Scope::EndpointsWrite)?;
+    let caller = auth.require(Scope::EndpointsOperate)?;
     hub.find(&caller.scope, &id).await?;
     if Timestamp::parse(&since).is_some_and(|since| hub.now().since_ms(since) > RESEND_WINDOW_MS) {
         let message = "may be at most 30 days ago: what was given up before is not kept";

@@ -72,7 +72,7 @@ pub(crate) async fn resend<P: Place>(
     Path((id, delivery)): Path<(IntegrationId, DeliveryId)>,
     OrDefault(wanted): OrDefault<EventResend>,
 ) -> Answer<(StatusCode, Json<EventResent>)> {
-    let caller = auth.require(Scope::EndpointsWrite)?;
+    let caller = auth.require(Scope::EndpointsOperate)?;
     hub.find(&caller.scope, &id).await?;
     let member = number_of(&delivery);
     for _ in 0..TRIES {

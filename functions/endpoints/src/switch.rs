@@ -25,7 +25,7 @@ pub(crate) async fn pause<P: Place>(
     auth: Auth,
     Path(id): Path<IntegrationId>,
 ) -> Answer<Json<EndpointView>> {
-    let caller = auth.require(Scope::EndpointsWrite)?;
+    let caller = auth.require(Scope::EndpointsOperate)?;
     let now = hub.now();
     let edit = Edit { action: "endpoint.paused", detail: "", release: false };
     let paused = hub.edit(&caller, &id, edit, |endpoint| {
@@ -43,7 +43,7 @@ pub(crate) async fn resume<P: Place>(
     auth: Auth,
     Path(id): Path<IntegrationId>,
 ) -> Answer<Json<EndpointView>> {
-    let caller = auth.require(Scope::EndpointsWrite)?;
+    let caller = auth.require(Scope::EndpointsOperate)?;
     let edit = Edit { action: "endpoint.resumed", detail: "", release: true };
     let resumed = hub.edit(&caller, &id, edit, |endpoint| {
         endpoint.enabled = true;

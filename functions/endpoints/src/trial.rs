@@ -39,7 +39,7 @@ pub(crate) async fn test<P: Place>(
     Path(id): Path<IntegrationId>,
     OrDefault(wanted): OrDefault<EndpointTest>,
 ) -> Answer<Json<EndpointTestView>> {
-    let caller = auth.require(Scope::EndpointsWrite)?;
+    let caller = auth.require(Scope::EndpointsOperate)?;
     let endpoint = hub.find(&caller.scope, &id).await?;
     let event = sample(&hub, &endpoint, wanted)?;
     let reply = posted(&hub, &caller, &endpoint, &event).await?;

@@ -2,40 +2,21 @@
 //! that was given to somebody who may test the integration, and only the first time.
 
 use crate::{
-    begin::hash,
-    hub::{Closed, Hub},
+    hub::Hub,
     page::{Language, Outcome, page},
 };
+use ::hub::sign_in::{Said, Stuck};
 use axum::{extract::State, http::HeaderMap, response::Response};
 use domain::{
-    failure::{Failure, FailureKind},
     health::{HealthStatus, TestReport},
-    integration::Integration,
-    sign_in::PendingSignIn,
+    sign_in::{PendingSignIn, Purpose},
     tenant::TenantScope,
     time::Timestamp,
 };
 use providers::SignedIn;
 use runtime::{http::Query, vault::Kms};
-use serde::Deserialize;
 use std::sync::Arc;
 use store::{Integrations, SignIns};
-
-/// What the provider says: RFC 6749, sections 4.1.2 and 4.1.2.1, and RFC 9207.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Said {
-    state: Option<String>,
-    code: Option<String>,
-    error: Option<String>,
-    error_description: Option<String>,
-    iss: Option<String>,
-}
-
-/// The longest state of ours, in bytes.
-const STATE_MAX_BYTES: usize = 64;
-/// The longest code that is passed on, in bytes. Entra's have some 1,500.
-const CODE_MAX_BYTES: usize = 8_192;
 
 pub(crate) async fn callback<S: Integrations + SignIns, K: Kms>(
     State(hub): State<Arc<Hub<S, K>>>,
@@ -47,66 +28,39 @@ pub(crate) async fn callback<S: Integrations + SignIns, K: Kms>(
 }
 
 async fn outcome<S: Integrations + SignIns, K: Kms>(hub: &Hub<S, K>, said: &Said) -> Outcome {
-    let Some(state) = said.state.as_deref().filter(|state| state.len() <= STATE_MAX_BYTES) else {
-        return Outcome::Unknown;
-    };
-    let pending = match hub.store.end_sign_in(&hash(state), hub.now()).await {
+    let flow = &hub.flow;
+    let pending = match flow.answered(said).await {
         Ok(Some(pending)) => pending,
         Ok(None) => return Outcome::Unknown,
         Err(error) => return away(&error.to_string()),
     };
+    // One that lets somebody into the console does not end here.
+    let Purpose::Test { by } = &pending.purpose else { return Outcome::Unknown };
     let scope = of_whoever_began(&pending);
-    let integration = match hub.store.integration(&scope, &pending.integration).await {
+    let integration = match flow.store.integration(&scope, &pending.integration).await {
         Ok(Some(found)) if found.deleted_at.is_none() => found,
         Ok(_) => return Outcome::Unknown,
         Err(error) => return away(&error.to_string()),
     };
-    let started = hub.now();
-    let signed_in = match signed_in(hub, &scope, &integration, &pending, said).await {
+    let started = flow.now();
+    let signed_in = match flow.end(&scope, &integration, &pending, said).await {
         Ok(Some(signed_in)) => Ok(signed_in),
         // Whoever changes their mind tells nothing about the integration.
         Ok(None) => return Outcome::Cancelled,
-        Err(Closed::Away(failure)) => return away(&failure.detail),
-        Err(Closed::Unusable(failure)) => Err(failure),
+        Err(Stuck::Away(failure)) => return away(&failure.detail),
+        Err(Stuck::Unusable(failure)) => Err(failure),
     };
     let report = match &signed_in {
-        Ok(signed_in) => report(signed_in, started, hub.now()),
+        Ok(signed_in) => report(signed_in, started, flow.now()),
         Err(failure) => hub.failed(started, failure),
     };
-    if let Err(error) = hub.store.record_test(&scope, &integration, &report, &pending.by).await {
+    if let Err(error) = flow.store.record_test(&scope, &integration, &report, by).await {
         tracing::warn!(integration = %integration.id, %error, "the sign-in is not in the health log");
     }
     match signed_in {
         Ok(signed_in) => Outcome::SignedIn(signed_in),
         Err(_) => Outcome::Failed(report),
     }
-}
-
-/// Ends the sign-in with the provider. `None` if the person did not want to sign in after all.
-async fn signed_in<S: Integrations, K: Kms>(
-    hub: &Hub<S, K>,
-    scope: &TenantScope,
-    integration: &Integration,
-    pending: &PendingSignIn,
-    said: &Said,
-) -> Result<Option<SignedIn>, Closed> {
-    let refused = |words: &str| Closed::Unusable(Failure::new(FailureKind::Permanent, "oidc_sign_in_refused", words));
-    if let Some(error) = &said.error {
-        if error == "access_denied" {
-            return Ok(None);
-        }
-        return Err(refused(&format!("{error}: {}", said.error_description.as_deref().unwrap_or_default())));
-    }
-    let code = said.code.as_deref().filter(|code| code.len() <= CODE_MAX_BYTES);
-    let code = code.ok_or_else(|| refused("the provider sent neither a code nor an error"))?;
-    let provider = hub.provider(scope, integration).await?;
-    // A code of another provider is not shown to this one.
-    if said.iss.as_deref().is_some_and(|issuer| issuer != provider.issuer()) {
-        return Err(refused("the answer is another issuer's"));
-    }
-    let PendingSignIn { verifier, nonce, redirect_uri, .. } = pending;
-    let signed_in = provider.redeem(code, verifier, nonce, redirect_uri, hub.now()).await;
-    signed_in.map(Some).map_err(Closed::Unusable)
 }
 
 /// What goes into the health log: the roles, and not the person.

@@ -9,7 +9,7 @@ mod tests;
 
 pub use crate::hub::{Hub, router};
 
-use ::hub::connections::Connections;
+use ::hub::{connections::Connections, sign_in::Flow};
 use axum::Router;
 use domain::time::Clock;
 use guard::{Egress, Guard};
@@ -21,9 +21,16 @@ use runtime::{
     vault::{AwsKms, Vault},
 };
 use std::sync::Arc;
+use store::dynamo::DynamoStore;
 
 /// The routes as they run on Lambda.
 pub fn wired(function: &Function) -> Result<Router, runtime::Error> {
+    let public_url = env::optional("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned());
+    Ok(router(Hub { flow: flow(function)?, public_url }))
+}
+
+/// The way to the provider and back as it runs on Lambda.
+pub fn flow(function: &Function) -> Result<Flow<DynamoStore, AwsKms>, runtime::Error> {
     let [key_arn] = env::required(["KMS_KEY_ARN"])?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = function.aws.lazy_store();
@@ -31,6 +38,5 @@ pub fn wired(function: &Function) -> Result<Router, runtime::Error> {
     let guard = Arc::new(Guard::new(Egress::parse(&env::optional("EGRESS_ALLOW").unwrap_or_default())?));
     let endpoints = Endpoints::from_vars(env::optional);
     let connections = Connections::new(store.clone(), vault, Arc::clone(&guard), endpoints.clone(), Arc::clone(&clock));
-    let public_url = env::optional("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned());
-    Ok(router(Hub { store, connections, guard, endpoints, clock, public_url }))
+    Ok(Flow { store, connections, guard, endpoints, clock })
 }

@@ -1,17 +1,18 @@
 //! Both handlers behind their router, in memory, with a double of a provider.
 
 use crate::hub::{Hub, router};
-use ::hub::connections::Connections;
+use ::hub::{connections::Connections, sign_in::Flow};
 use axum::http::Method;
 use domain::{
     audit::AuditEntry,
     channel::Provider,
+    digest,
     health::HealthStatus,
     ids::TenantId,
     integration::Integration,
     principal::Principal,
     secret::{Secret, Secrets},
-    sign_in::SIGN_IN_MS,
+    sign_in::{PendingSignIn, Purpose, SIGN_IN_MS},
     tenant::TenantScope,
     time::ManualClock,
 };
@@ -26,7 +27,7 @@ use runtime::{
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{Integrations, StoreError, memory::MemoryStore};
+use store::{Integrations, SignIns, StoreError, memory::MemoryStore};
 
 /// The key service, which the stage keeps a hand on.
 #[derive(Clone, Default)]
@@ -77,14 +78,14 @@ impl Stage {
         let secrets = Secrets::from([("client_secret".to_owned(), Secret::new(CLIENT_SECRET.to_owned()))]);
         let sealed = vault.seal(&acme(), &integration.id, 1, &secrets).await.unwrap();
         store.save_integration(&acme(), &integration, Some(&sealed), false, &audit()).await.unwrap();
-        let hub = Hub {
+        let flow = Flow {
             store: store.clone(),
             connections: Connections::new(store.clone(), vault, guard.clone(), endpoints.clone(), clock.clone()),
             guard,
             endpoints,
             clock: clock.clone(),
-            public_url: Some("https://api.example".to_owned()),
         };
+        let hub = Hub { flow, public_url: Some("https://api.example".to_owned()) };
         Self { provider, store, kms, clock, integration, app: App::new(router(hub)) }
     }
 
@@ -157,6 +158,17 @@ async fn an_answer_that_nobody_waits_for_changes_nothing() {
     }
     stage.clock.advance_ms(SIGN_IN_MS);
     assert_eq!(stage.back(&late).await.0, 400, "too late");
+    let pending = PendingSignIn {
+        tenant: acme().tenant().clone(),
+        integration: stage.integration.id.clone(),
+        verifier: "v".to_owned(),
+        nonce: "n".to_owned(),
+        redirect_uri: String::new(),
+        purpose: Purpose::Console { browser: String::new(), next: String::new() },
+        expires_at: START.plus_ms(2 * SIGN_IN_MS),
+    };
+    stage.store.begin_sign_in(&digest::hex_of_parts([&b"consoles"[..]]), &pending).await.unwrap();
+    assert_eq!(stage.back("state=consoles&code=the-code").await.0, 400, "begun for the console");
     // Whoever changes their mind tells nothing about the integration.
     let query = stage.walk().await.replace("code=the-code", "error=access_denied");
     let (status, page) = stage.back(&query).await;
@@ -175,6 +187,10 @@ async fn a_sign_in_that_fails_says_how_to_mend_it() {
     let mixed_up = format!("{}&iss=https://evil.example", stage.walk().await);
     assert!(stage.back(&mixed_up).await.1.contains("another issuer"));
     assert!(!stage.provider.behaviour().asked.contains_key("token"), "the code is not shown");
+    stage.provider.behaviour().names_itself = true;
+    assert!(stage.back(&stage.walk().await).await.1.contains("does not say whose it is"));
+    assert!(!stage.provider.behaviour().asked.contains_key("token"), "the code is not shown");
+    stage.provider.behaviour().names_itself = false;
     stage.provider.behaviour().id = json!({"nonce": "of another sign-in"});
     assert_eq!(stage.back(&stage.walk().await).await.0, 400);
     assert_eq!(stage.last_test().await, Some((HealthStatus::Fail, "oidc_id_token_refused".to_owned())));

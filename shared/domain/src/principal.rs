@@ -81,12 +81,16 @@ scopes! {
     AuditRead = "audit:read",
     /// See inbound webhooks and what they received.
     HooksRead = "hooks:read",
+    /// Replay the events of inbound webhooks.
+    HooksReplay = "hooks:replay",
     /// Create, change and delete inbound webhooks, rotate their secrets and replay their events.
     HooksWrite = "hooks:write",
     /// Hand events over for the endpoints.
     EventsWrite = "events:write",
     /// See endpoints, their deliveries and attempts, and the types of events.
     EndpointsRead = "endpoints:read",
+    /// Test, pause and resume endpoints, and send events again: nothing that tells anybody more than before.
+    EndpointsOperate = "endpoints:operate",
     /// Create, change, test, pause, resume and delete endpoints, send events again, and describe the types of events.
     EndpointsWrite = "endpoints:write",
     /// See automation rules and their runs.
@@ -95,8 +99,19 @@ scopes! {
     RulesWrite = "rules:write",
     /// Read the log.
     LogsRead = "logs:read",
-    /// Sign in to the console with an API key.
+    /// Sign in to the console with an API key. People with a role need no scope for it.
     ConsoleUse = "console:use",
+}
+
+impl Scope {
+    /// The scope that this one is a part of: whoever has that one has this one, too.
+    const fn part_of(self) -> Option<Self> {
+        match self {
+            Self::HooksReplay => Some(Self::HooksWrite),
+            Self::EndpointsOperate => Some(Self::EndpointsWrite),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Scope {
@@ -131,7 +146,7 @@ impl Grant {
         match self.0.strip_suffix('*') {
             Some("") => true,
             Some(resource) => scope.as_str().starts_with(resource),
-            None => self.0 == scope.as_str(),
+            None => self.0 == scope.as_str() || scope.part_of().is_some_and(|whole| self.covers(whole)),
         }
     }
 
@@ -139,7 +154,9 @@ impl Grant {
     /// not `campaigns:*`.
     #[must_use]
     pub fn includes(&self, wanted: &Self) -> bool {
-        self == wanted || self.0.strip_suffix('*').is_some_and(|start| wanted.0.starts_with(start))
+        wanted.0.parse().is_ok_and(|scope| self.covers(scope))
+            || self == wanted
+            || self.0.strip_suffix('*').is_some_and(|start| wanted.0.starts_with(start))
     }
 }
 
@@ -207,6 +224,15 @@ mod tests {
         assert!(!grant("campaigns:*").covers(Scope::KeysWrite));
         assert!(grant("campaigns:send").covers(Scope::CampaignsSend));
         assert!(!grant("campaigns:send").covers(Scope::CampaignsRead));
+    }
+
+    #[test]
+    fn whoever_has_a_scope_has_its_parts_and_not_the_other_way_round() {
+        assert!(grant("hooks:write").covers(Scope::HooksReplay) && grant("hooks:*").covers(Scope::HooksReplay));
+        assert!(!grant("hooks:replay").covers(Scope::HooksWrite) && !grant("hooks:write").covers(Scope::HooksRead));
+        assert!(grant("endpoints:write").includes(&grant("endpoints:operate")));
+        assert!(!grant("endpoints:operate").includes(&grant("endpoints:write")));
+        assert!(!grant("endpoints:write").includes(&grant("endpoints:*")));
     }
 
     #[test]

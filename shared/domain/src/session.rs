@@ -3,14 +3,18 @@
 //! A session is found by a hash of its id, which 256 random bits make and only the person's browser holds. It says who
 //! signed in; what they may do is asked anew on each request of the key, or the roles, that they signed in with.
 
+#[cfg(doc)]
+use crate::sign_in::SignInSettings;
 use crate::{
     digest,
-    ids::TenantId,
+    ids::{IntegrationId, TenantId},
     key::KeyRecord,
     principal::{Grant, Principal},
+    sign_in::SignIn,
     time::{HOUR_MS, MINUTE_MS, Timestamp},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// How long a session lasts at most, in milliseconds: a working day.
 pub const SESSION_MS: i64 = 8 * HOUR_MS;
@@ -30,11 +34,32 @@ pub enum Credential {
         /// A digest of what is kept of its secret, so that a session ends when the secret is replaced.
         secret: String,
     },
-    /// A token of the tenant's provider of identities, which gave these roles' permissions.
-    Token {
-        /// What the roles permit.
-        grants: Vec<Grant>,
-    },
+    /// The tenant's own provider of identities.
+    Provider(ByProvider),
+}
+
+/// What a provider of identities said of somebody when they signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByProvider {
+    /// The sign-in integration: the session ends with it.
+    pub integration: IntegrationId,
+    /// How the roles were found ([`SignInSettings::source`]): the session ends when that changes.
+    pub source: String,
+    /// The roles. What they permit is asked anew on each request.
+    pub roles: BTreeSet<String>,
+    /// What the provider calls the person, for them to read.
+    pub name: String,
+}
+
+impl ByProvider {
+    /// What the person may do by the integration as it is now; nothing where that no longer lets them in.
+    #[must_use]
+    pub fn grants(&self, sign_in: &SignIn) -> Vec<Grant> {
+        if sign_in.integration != self.integration || sign_in.settings.source() != self.source {
+            return Vec::new();
+        }
+        sign_in.settings.grants(&self.roles)
+    }
 }
 
 impl Credential {
@@ -88,7 +113,7 @@ mod tests {
         Session {
             tenant: "acme".parse().unwrap(),
             principal: Principal::System,
-            credential: Credential::Token { grants: Vec::new() },
+            credential: Credential::Key { prefix: String::new(), secret: String::new() },
             created_at: Timestamp(0),
             seen_at: Timestamp(0),
         }

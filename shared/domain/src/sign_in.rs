@@ -21,10 +21,25 @@ pub const SIGN_IN_MS: i64 = 10 * MINUTE_MS;
 
 /// What an admin may do: everything.
 const ADMIN: &[&str] = &["*"];
-/// What an operator may do: run campaigns, and see what they go through.
-const OPERATOR: &[&str] = &["campaigns:*", "integrations:read"];
-/// What a viewer may do: look.
-const VIEWER: &[&str] = &["campaigns:read", "integrations:read"];
+/// What an operator may do: run campaigns, test, pause, resume and send again; and see what they need for it. Not: say
+/// where anything is sent to, or by whom the API is called.
+const OPERATOR: &[&str] = &[
+    "campaigns:*",
+    "endpoints:operate",
+    "endpoints:read",
+    "hooks:read",
+    "hooks:replay",
+    "integrations:read",
+    "integrations:test",
+    "logs:read",
+    "rules:read",
+    "suppressions:read",
+    "suppressions:write",
+];
+/// What a viewer may do: look at what is set up and how it does. Not: at API keys, the list of people's addresses that
+/// nothing is sent to, or the audit trail, which says what each colleague did.
+const VIEWER: &[&str] =
+    &["campaigns:read", "endpoints:read", "hooks:read", "integrations:read", "logs:read", "rules:read"];
 /// What the capability permits.
 const CONFIGURES: &[&str] = &["integrations:*"];
 
@@ -154,6 +169,15 @@ impl SignInSettings {
         self.grants(&all.collect())
     }
 
+    /// A digest of how the roles of its users are found: when that changes, roles that were read before say nothing.
+    #[must_use]
+    pub fn source(&self) -> String {
+        let authority = self.authority().map(|authority| authority.name()).unwrap_or_default();
+        let capabilities = self.capabilities_claim.as_deref().unwrap_or_default();
+        let parts = [&authority, &self.client_id, &self.audience, &self.roles_claim, capabilities];
+        digest::hex_of_parts(parts.map(str::as_bytes))
+    }
+
     /// The user of verified claims, by a name that stays: in Entra the object id, which is the same in every
     /// application of the directory; elsewhere a hash of issuer and `sub`.
     #[must_use]
@@ -221,10 +245,28 @@ pub struct PendingSignIn {
     pub nonce: String,
     /// Where the provider sends the user to.
     pub redirect_uri: String,
-    /// Who began it.
-    pub by: Principal,
+    /// What it is for. One that was begun for the one is of no use for the other.
+    pub purpose: Purpose,
     /// Until when it may end.
     pub expires_at: Timestamp,
+}
+
+/// What somebody signs in for.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// To find out whether it works.
+    Test {
+        /// Who wants to know.
+        by: Principal,
+    },
+    /// To use the console.
+    Console {
+        /// A digest of what only the browser holds in which it began, so that it ends in no other.
+        browser: String,
+        /// The page that was asked for.
+        next: String,
+    },
 }
 
 impl fmt::Debug for PendingSignIn {
@@ -239,6 +281,7 @@ impl fmt::Debug for PendingSignIn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::principal::Scope;
     use serde_json::json;
 
     const DIRECTORY: &str = "11111111-2222-3333-4444-55555555abcd";
@@ -284,11 +327,16 @@ mod tests {
 
     #[test]
     fn roles_permit_what_they_say_together_and_strange_ones_nothing() {
-        assert_eq!(permitted(&json!({"roles": ["Viewer"]})), "campaigns:read integrations:read");
-        assert_eq!(permitted(&json!({"roles": "Operator other"})), "campaigns:* integrations:read");
+        let viewer = "campaigns:read endpoints:read hooks:read integrations:read logs:read rules:read";
+        assert_eq!(permitted(&json!({"roles": ["Viewer"]})), viewer);
+        let operator = "campaigns:* endpoints:operate endpoints:read hooks:read hooks:replay integrations:read \
+                        integrations:test logs:read rules:read suppressions:read suppressions:write";
+        assert_eq!(permitted(&json!({"roles": "Operator other"})), operator);
+        let configures = json!({"realm_access": {"caps": [CONFIGURE]}});
+        assert_eq!(permitted(&configures), "integrations:*");
         let both = json!({"roles": ["Viewer"], "realm_access": {"caps": [CONFIGURE]}});
-        assert_eq!(permitted(&both), "campaigns:read integrations:* integrations:read");
-        assert_eq!(permitted(&json!({"roles": ["Admin", "Viewer"]})), "* campaigns:read integrations:read");
+        assert_eq!(permitted(&both), viewer.replace("integrations:read", "integrations:* integrations:read"));
+        assert_eq!(permitted(&json!({"roles": ["Admin", "Viewer"]})), format!("* {viewer}"));
         for none in [
             json!({}),
             json!({"roles": ["admin", "*", "keys:*"]}),
@@ -296,6 +344,47 @@ mod tests {
             json!({"roles": 7}),
         ] {
             assert_eq!(permitted(&none), "", "{none}");
+        }
+    }
+
+    #[test]
+    fn only_an_admin_says_who_calls_and_where_anything_goes() {
+        let may = |role: &str, scope: Scope| {
+            let roles = BTreeSet::from([role.to_owned()]);
+            settings().grants(&roles).iter().any(|grant| grant.covers(scope))
+        };
+        for scope in Scope::ALL {
+            assert!(may("Admin", *scope));
+            let (viewer, operator) = (may("Viewer", *scope), may("Operator", *scope));
+            assert!(!viewer || operator, "an operator sees what a viewer sees: {scope}");
+            assert!(!viewer || scope.as_str().ends_with(":read"), "a viewer looks: {scope}");
+        }
+        for scope in [
+            Scope::KeysRead,
+            Scope::KeysWrite,
+            Scope::AuditRead,
+            Scope::IntegrationsWrite,
+            Scope::EndpointsWrite,
+            Scope::HooksWrite,
+            Scope::RulesWrite,
+            Scope::EventsWrite,
+        ] {
+            assert!(!may("Operator", scope), "{scope}");
+        }
+    }
+
+    #[test]
+    fn other_role_names_are_no_other_source_and_another_claim_is() {
+        let named = SignInSettings { admin_roles: vec!["Boss".into()], ..settings() };
+        assert_eq!(named.source(), settings().source());
+        for other in [
+            SignInSettings { issuer: Some("https://id.example/".into()), ..settings() },
+            SignInSettings { client_id: "other".into(), ..settings() },
+            SignInSettings { audience: "other".into(), ..settings() },
+            SignInSettings { roles_claim: "groups".into(), ..settings() },
+            SignInSettings { capabilities_claim: None, ..settings() },
+        ] {
+            assert_ne!(other.source(), settings().source(), "{other:?}");
         }
     }
 

@@ -20,4 +20,5 @@ pub mod release;
 pub mod sealing;
 pub mod sender;
 pub mod sender_function;
+pub mod sign_in;
 pub mod suppressed;

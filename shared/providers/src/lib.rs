@@ -28,7 +28,7 @@ mod webhook;
 pub use catalog::{CatalogEntry, LimitDefaults, SecretField};
 pub use connection::{Carry, Connect, Connection, Email, Found};
 pub use endpoints::Endpoints;
-pub use entra::{Challenge, Entra, SignedIn};
+pub use entra::{Challenge, Entra, Redeem, SignedIn};
 pub use events::{Posted, Refused, Report, Reports, events_need_secrets, posts_events, read_events};
 pub use fields::FieldError;
 pub use m365::{DryRun, Launch, Launched, M365, Step, TargetReport, Tracked};

@@ -22,6 +22,14 @@ pub trait Sessions: Send + Sync {
     /// Notes that it was used. One that is gone stays gone.
     fn see_session(&self, id_hash: &str, now: Timestamp) -> impl Future<Output = Result<()>> + Send;
 
+    /// The sessions of somebody that are not over, with the hashes of their ids, the newest first.
+    fn sessions_of(
+        &self,
+        scope: &TenantScope,
+        of: &Principal,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<(String, Session)>>> + Send;
+
     /// Ends one session. Ending one that is gone is fine.
     fn end_session(&self, id_hash: &str) -> impl Future<Output = Result<()>> + Send;
 

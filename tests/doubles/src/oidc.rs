@@ -94,6 +94,8 @@ pub struct Behaviour {
     pub keys: Vec<Signer>,
     /// The issuer that it calls itself instead of the right one.
     pub calls_itself: Option<String>,
+    /// Whether it says that its answers name it (RFC 9207).
+    pub names_itself: bool,
     /// What the token endpoint answers instead: status and body.
     pub token_error: Option<(u16, Value)>,
     /// What every request is answered instead.
@@ -133,6 +135,7 @@ impl OidcDouble {
         let behaviour = Behaviour {
             keys: vec![Signer::new("first")?],
             calls_itself: None,
+            names_itself: false,
             token_error: None,
             down: None,
             access: json!({}),
@@ -188,6 +191,7 @@ async fn serve(State((address, state)): State<(SocketAddr, Arc<Mutex<Behaviour>>
             "authorization_endpoint": format!("{issuer}/authorize"),
             "token_endpoint": format!("{issuer}/token"),
             "jwks_uri": format!("{issuer}/jwks"),
+            "authorization_response_iss_parameter_supported": behaviour.names_itself,
         }))
         .into_response(),
         "jwks" => Json(json!({"keys": behaviour.keys.iter().map(Signer::jwk).collect::<Vec<_>>()})).into_response(),

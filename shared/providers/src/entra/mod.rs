@@ -9,7 +9,7 @@ mod recipe;
 pub(crate) mod settings;
 mod sign_in;
 
-pub use sign_in::{Challenge, SignedIn};
+pub use sign_in::{Challenge, Redeem, SignedIn};
 
 use crate::{
     Endpoints,
@@ -54,12 +54,6 @@ impl Entra {
         settings::check_secret(secret.expose()).map_err(|why| malformed(&why))?;
         let issuer = authority.issuer(&endpoints.login);
         Ok(Self { settings, authority, issuer, secret, guard })
-    }
-
-    /// What its tokens, and its answers (RFC 9207), say in `iss`.
-    #[must_use]
-    pub fn issuer(&self) -> &str {
-        &self.issuer
     }
 
     pub(crate) async fn test(&self) -> Result<String, Failure> {

@@ -148,69 +148,93 @@ pub(crate) fn catalog() -> CatalogEntry {
         kind: Provider::Entra.kind().as_str(),
         provider: Provider::Entra,
         name: "Microsoft Entra ID",
+        name_ar: "Microsoft Entra ID",
         description: "Sign-in: the API takes the tokens of the company's own users, from Entra or any provider of OpenID Connect.",
+        description_ar: "تسجيل الدخول: تقبل الواجهة رموز مستخدمي الشركة أنفسهم، من Entra أو من أي موفّر OpenID Connect.",
         schema: schema(),
         secrets: vec![SecretField {
             name: CLIENT_SECRET,
             title: "Client secret",
+            title_ar: "سر التطبيق",
             description: "From the page Certificates & secrets of the app registration: the value, not the secret id.",
+            description_ar: "من صفحة Certificates & secrets في تسجيل التطبيق: القيمة نفسها لا معرّف السر.",
             needed: "always",
+            needed_ar: "دائمًا",
             required: true,
         }],
-        limits: LimitDefaults { limits: Limits::default(), note: "It delivers nothing, so there is nothing to limit." },
+        limits: LimitDefaults {
+            limits: Limits::default(),
+            note: "It delivers nothing, so there is nothing to limit.",
+            note_ar: "لا يُسلّم شيئًا، فلا شيء يُحدّ.",
+        },
         docs: "docs/providers/entra.md",
     }
 }
 
 fn schema() -> Value {
-    let roles = |title: &str, who: &str, default: &str| {
+    let roles = |[title, title_ar]: [&str; 2], [who, who_ar]: [&str; 2], default: &str| {
         json!({
-            "type": "array", "title": title, "maxItems": ROLES_MAX, "default": [default], "examples": [[default]],
+            "type": "array", "title": title, "x-title-ar": title_ar, "maxItems": ROLES_MAX, "default": [default], "examples": [[default]],
             "items": {"type": "string", "minLength": 1, "maxLength": 120},
-            "description": format!("The roles of those who {who}. An empty list gives it to nobody.")
+            "description": format!("The roles of those who {who}. An empty list gives it to nobody."),
+            "x-description-ar": format!("أدوار من {who_ar}. القائمة الفارغة لا تعطي ذلك لأحد.")
         })
     };
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Microsoft Entra ID",
+        "title": "Microsoft Entra ID", "x-title-ar": "Microsoft Entra ID",
         "type": "object",
         "additionalProperties": false,
         "required": ["client_id"],
         "oneOf": [{"required": ["directory_id"]}, {"required": ["issuer"]}],
         "properties": {
             "directory_id": {
-                "type": "string", "format": "uuid", "title": "Directory (tenant) id",
+                "type": "string", "format": "uuid", "title": "Directory (tenant) id", "x-title-ar": "معرّف الدليل (المستأجر)",
                 "examples": ["11111111-2222-3333-4444-555555555555"],
-                "description": "The Entra directory whose users sign in. Tokens of any other directory are refused."
+                "description": "The Entra directory whose users sign in. Tokens of any other directory are refused.",
+                "x-description-ar": "دليل Entra الذي يدخل مستخدموه. وتُرفض رموز أي دليل آخر."
             },
             "issuer": {
-                "type": "string", "format": "uri", "title": "Issuer", "maxLength": NAME_MAX_CHARS,
+                "type": "string", "format": "uri", "title": "Issuer", "x-title-ar": "المُصدِر", "maxLength": NAME_MAX_CHARS,
                 "examples": ["https://id.example.com"],
-                "description": "Instead of a directory: the issuer of any other provider of OpenID Connect, spelled as its discovery document spells it."
+                "description": "Instead of a directory: the issuer of any other provider of OpenID Connect, spelled as its discovery document spells it.",
+                "x-description-ar": "بدلًا من الدليل: مُصدِر أي موفّر OpenID Connect آخر، بالكتابة نفسها التي في وثيقة الاستكشاف لديه."
             },
             "client_id": {
-                "type": "string", "title": "Application (client) id", "maxLength": NAME_MAX_CHARS,
+                "type": "string", "title": "Application (client) id", "x-title-ar": "معرّف التطبيق (العميل)", "maxLength": NAME_MAX_CHARS,
                 "examples": ["66666666-7777-8888-9999-000000000000"],
-                "description": "The application that is registered for this hub."
+                "description": "The application that is registered for this hub.",
+                "x-description-ar": "التطبيق المسجّل لهذه المنصة."
             },
             "audience": {
-                "type": "string", "title": "Audience", "maxLength": NAME_MAX_CHARS,
+                "type": "string", "title": "Audience", "x-title-ar": "الجمهور المقصود", "maxLength": NAME_MAX_CHARS,
                 "examples": ["api://66666666-7777-8888-9999-000000000000"],
-                "description": "What access tokens for this API say in `aud`. The client id unless said otherwise."
+                "description": "What access tokens for this API say in `aud`. The client id unless said otherwise.",
+                "x-description-ar": "ما تقوله رموز الوصول إلى هذه الواجهة في `aud`. وهو معرّف التطبيق ما لم يُحدَّد غيره."
             },
             "roles_claim": {
-                "type": "string", "title": "Claim with roles", "maxLength": NAME_MAX_CHARS, "default": "roles",
+                "type": "string", "title": "Claim with roles", "x-title-ar": "مطالبة الأدوار", "maxLength": NAME_MAX_CHARS, "default": "roles",
                 "examples": ["roles", "realm_access.roles"],
-                "description": "The claim of the access token that holds the user's roles: a list, or words in a text. A dot leads into a claim."
+                "description": "The claim of the access token that holds the user's roles: a list, or words in a text. A dot leads into a claim.",
+                "x-description-ar": "مطالبة رمز الوصول التي تحوي أدوار المستخدم: قائمة، أو كلمات في نص. والنقطة تقود إلى داخل المطالبة."
             },
             "capabilities_claim": {
-                "type": "string", "title": "Claim with capabilities", "maxLength": NAME_MAX_CHARS,
+                "type": "string", "title": "Claim with capabilities", "x-title-ar": "مطالبة القدرات", "maxLength": NAME_MAX_CHARS,
                 "examples": ["capabilities"],
-                "description": "Another claim that may hold the capability `integrations.configure`, which is also looked for among the roles."
+                "description": "Another claim that may hold the capability `integrations.configure`, which is also looked for among the roles.",
+                "x-description-ar": "مطالبة أخرى قد تحوي القدرة `integrations.configure`، التي يُبحث عنها بين الأدوار أيضًا."
             },
-            "admin_roles": roles("Roles of admins", "may do everything", "Trunkline.Admin"),
-            "operator_roles": roles("Roles of operators", "run campaigns and see integrations", "Trunkline.Operator"),
-            "viewer_roles": roles("Roles of viewers", "see campaigns and integrations", "Trunkline.Viewer"),
+            "admin_roles": roles(["Roles of admins", "أدوار المديرين"], ["may do everything", "لهم كل الصلاحيات"], "Trunkline.Admin"),
+            "operator_roles": roles(
+                ["Roles of operators", "أدوار المشغّلين"],
+                ["run campaigns and see integrations", "يديرون الحملات ويرون التكاملات"],
+                "Trunkline.Operator"
+            ),
+            "viewer_roles": roles(
+                ["Roles of viewers", "أدوار المطّلعين"],
+                ["see campaigns and integrations", "يرون الحملات والتكاملات"],
+                "Trunkline.Viewer"
+            ),
         }
     })
 }

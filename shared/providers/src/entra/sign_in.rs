@@ -24,6 +24,21 @@ pub struct Challenge<'a> {
     pub redirect_uri: &'a str,
 }
 
+/// What the provider answered, and what it must fit.
+#[derive(Clone, Copy, Debug)]
+pub struct Redeem<'a> {
+    /// The code that stands for the sign-in.
+    pub code: &'a str,
+    /// Who says so (RFC 9207), where the answer tells.
+    pub issuer: Option<&'a str>,
+    /// The secret of PKCE.
+    pub verifier: &'a str,
+    /// As in the [`Challenge`].
+    pub nonce: &'a str,
+    /// As in the [`Challenge`].
+    pub redirect_uri: &'a str,
+}
+
 /// Who signed in, and what the API would let them do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedIn {
@@ -62,16 +77,17 @@ impl Entra {
     }
 
     /// Ends a sign-in: exchanges the code, and verifies who it was and what they may do.
-    pub async fn redeem(
-        &self,
-        code: &str,
-        verifier: &str,
-        challenge_nonce: &str,
-        redirect_uri: &str,
-        now: Timestamp,
-    ) -> Result<SignedIn, Failure> {
+    pub async fn redeem(&self, answer: Redeem<'_>, now: Timestamp) -> Result<SignedIn, Failure> {
+        let Redeem { code, issuer, verifier, nonce, redirect_uri } = answer;
+        // A code of another provider is not shown to this one.
+        if issuer.is_some_and(|issuer| issuer != self.issuer) {
+            return Err(refused("the answer is another issuer's"));
+        }
         let discovery =
             discover(&self.guard, &self.issuer).await.map_err(|failure| classify::directory(self, failure))?;
+        if discovery.names_itself && issuer.is_none() {
+            return Err(refused("the answer does not say whose it is, as this issuer's do"));
+        }
         let keys = KeySet::fetch(&self.guard, &discovery.jwks_uri).await?;
         let scope = self.scope();
         let mut form = vec![
@@ -92,7 +108,7 @@ impl Entra {
             check_time(&claims, now)?;
             Ok(claims)
         };
-        let who = judge(id_token, Some(challenge_nonce)).map_err(|refused| id_token_refused(&refused.to_string()))?;
+        let who = judge(id_token, Some(nonce)).map_err(|refused| id_token_refused(&refused.to_string()))?;
         let access = &tokens.access_token;
         let said = Token::parse(access).ok().and_then(|token| token.issuer().map(ToOwned::to_owned));
         let may = judge(access, None).map_err(|refused| classify::unusable(self, said.as_deref(), refused))?;
@@ -115,6 +131,10 @@ impl Entra {
         let audience = self.settings.audience.as_str();
         (!self.is_entra() && audience != self.settings.client_id).then_some(audience)
     }
+}
+
+fn refused(why: &str) -> Failure {
+    Failure::new(FailureKind::Permanent, "oidc_sign_in_refused", why)
 }
 
 fn id_token_refused(why: &str) -> Failure {

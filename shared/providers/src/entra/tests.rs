@@ -1,6 +1,6 @@
 //! The provider against a double that checks what it is sent.
 
-use super::{Challenge, Entra, settings::CLIENT_SECRET};
+use super::{Challenge, Entra, Redeem, settings::CLIENT_SECRET};
 use crate::Endpoints;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
@@ -116,15 +116,19 @@ async fn a_person_signs_in() {
         }
         assert!(!url.contains("CANARY") && !url.contains(&verifier), "{url}");
         let code = double.sign_in_as(&url);
-        let signed_in = provider.redeem(code, &verifier, nonce, redirect_uri, NOW).await.unwrap();
+        let signed_in = provider
+            .redeem(Redeem { code, issuer: None, verifier: &verifier, nonce, redirect_uri }, NOW)
+            .await
+            .unwrap();
         assert!(signed_in.subject.as_str().starts_with(subject), "{signed_in:?}");
         assert_eq!(signed_in.name, "sara@acme.example");
         assert_eq!(signed_in.roles.iter().collect::<Vec<_>>(), ["Trunkline.Viewer", "else"]);
-        assert_eq!(signed_in.grants.len(), 2);
+        assert_eq!(signed_in.grants.len(), 6);
 
         // Neither without the verifier, nor with the answer to another sign-in, nor late.
         let redeem = async |code: &str, verifier: &str, nonce: &str, now| {
-            provider.redeem(code, verifier, nonce, redirect_uri, now).await.map_err(|failure| failure.code).err()
+            let answer = Redeem { code, issuer: None, verifier, nonce, redirect_uri };
+            provider.redeem(answer, now).await.map_err(|failure| failure.code).err()
         };
         assert_eq!(redeem(code, &"w".repeat(43), nonce, NOW).await, Some("oidc_code_refused"));
         assert_eq!(redeem("made-up", &verifier, nonce, NOW).await, Some("oidc_code_refused"));

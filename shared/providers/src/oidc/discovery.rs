@@ -13,6 +13,8 @@ pub(crate) struct Discovery {
     pub(crate) token_endpoint: String,
     pub(crate) jwks_uri: String,
     pub(crate) token_auth: TokenAuth,
+    /// Whether its answers name it (RFC 9207, section 3), so that one that does not is somebody else's.
+    pub(crate) names_itself: bool,
 }
 
 /// How a client shows its secret to the token endpoint (RFC 6749, section 2.3.1).
@@ -32,6 +34,8 @@ struct Document {
     jwks_uri: String,
     #[serde(default)]
     token_endpoint_auth_methods_supported: Vec<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
 }
 
 /// Reads the discovery document of an issuer. It must be the issuer's own, and every address in it one that the guard
@@ -59,5 +63,6 @@ pub(crate) async fn discover(guard: &Guard, issuer: &str) -> Result<Discovery, F
         token_endpoint: document.token_endpoint,
         jwks_uri: document.jwks_uri,
         token_auth: if post { TokenAuth::Post } else { TokenAuth::Basic },
+        names_itself: document.authorization_response_iss_parameter_supported,
     })
 }

@@ -3,7 +3,7 @@
 
 use super::{
     DynamoStore,
-    attributes::{get_text, item_of, number, record_of, text},
+    attributes::{Item, get_text, item_of, number, record_of, text},
     calls::{Query, Table, Write, Written},
     keys::{self, Key},
 };
@@ -16,9 +16,18 @@ use domain::{
     time::Timestamp,
 };
 use futures::future::try_join_all;
+use std::cmp::Reverse;
 
-/// How many sessions of one owner are ended by one call at most. Others are over within [`SESSION_MS`].
-const ENDED_AT_ONCE: usize = 200;
+/// How many sessions of one owner are shown or ended by one call at most. Others are over within [`SESSION_MS`].
+const AT_ONCE: usize = 200;
+
+impl DynamoStore {
+    /// The list of somebody's sessions; some may be over.
+    async fn listed_sessions(&self, scope: &TenantScope, of: &Principal) -> Result<Vec<Item>> {
+        let query = Query::of(keys::sessions_of(scope, of), "pk = :pk").on(Table::Auth).consistent().keys_only();
+        self.query(query, AT_ONCE, |_| true).await
+    }
+}
 
 impl Sessions for DynamoStore {
     async fn begin_session(
@@ -60,6 +69,22 @@ impl Sessions for DynamoStore {
         }
     }
 
+    async fn sessions_of(
+        &self,
+        scope: &TenantScope,
+        of: &Principal,
+        now: Timestamp,
+    ) -> Result<Vec<(String, Session)>> {
+        let listed = self.listed_sessions(scope, of).await?;
+        let found = listed.iter().filter_map(|item| get_text(item, "sk")).map(|id_hash| async move {
+            let session = self.session(id_hash, now).await?;
+            Ok(session.map(|session| (id_hash.to_owned(), session)))
+        });
+        let mut found: Vec<_> = try_join_all(found).await?.into_iter().flatten().collect();
+        found.sort_by_key(|(_, session)| Reverse(session.created_at));
+        Ok(found)
+    }
+
     async fn end_session(&self, id_hash: &str) -> Result<()> {
         // Its place in the list says nothing without it, and goes with its time.
         self.write(Write::delete(keys::session(id_hash)).on(Table::Auth)).await?;
@@ -67,8 +92,7 @@ impl Sessions for DynamoStore {
     }
 
     async fn end_sessions(&self, scope: &TenantScope, of: &Principal) -> Result<usize> {
-        let query = Query::of(keys::sessions_of(scope, of), "pk = :pk").on(Table::Auth).consistent().keys_only();
-        let listed = self.query(query, ENDED_AT_ONCE, |_| true).await?;
+        let listed = self.listed_sessions(scope, of).await?;
         let ended = listed.iter().filter_map(|item| Some((get_text(item, "sk")?, Key::of(item)?)));
         let ended = ended.map(|(id_hash, listed)| async move {
             self.end_session(id_hash).await?;

@@ -3,7 +3,7 @@
 use super::{MemoryStore, erasure::Eraser};
 use crate::{Result, Sessions, StoreError};
 use domain::{audit::AuditEntry, principal::Principal, session::Session, tenant::TenantScope, time::Timestamp};
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 /// By the hash of their id.
 #[derive(Debug, Default)]
@@ -46,6 +46,22 @@ impl Sessions for MemoryStore {
                 session.seen_at = now;
             }
             Ok(())
+        })
+        .await
+    }
+
+    async fn sessions_of(
+        &self,
+        scope: &TenantScope,
+        of: &Principal,
+        now: Timestamp,
+    ) -> Result<Vec<(String, Session)>> {
+        self.call("sessions_of", |state| {
+            let is_theirs = |session: &Session| (&session.tenant, &session.principal) == (scope.tenant(), of);
+            let all = state.sessions.0.iter().filter(|(_, session)| is_theirs(session) && !session.is_over(now));
+            let mut found: Vec<_> = all.map(|(id_hash, session)| (id_hash.clone(), session.clone())).collect();
+            found.sort_by_key(|(_, session)| Reverse(session.created_at));
+            Ok(found)
         })
         .await
     }

@@ -48,6 +48,29 @@ pub(crate) async fn a_session_ends_once_and_for_all(store: &impl Store) {
     assert_eq!(store.session("one", NOON).await, Ok(None), "a late note brings nothing back");
 }
 
+pub(crate) async fn somebody_sees_their_own_sessions_that_are_not_over(store: &impl Store) {
+    let (bob, other) = (Principal::User("bob".parse().unwrap()), scope("other"));
+    let later = |minutes: i64| NOON.plus_ms(minutes * 60_000);
+    for (id_hash, scope, principal, at) in [
+        ("first", &acme(), ann(), 0),
+        ("second", &acme(), ann(), 1),
+        ("ended", &acme(), ann(), 2),
+        ("bobs", &acme(), bob, 0),
+        ("others", &other, ann(), 0),
+    ] {
+        let of = Session { created_at: later(at), seen_at: later(at), ..session(scope, principal) };
+        store.begin_session(scope, id_hash, &of, &audit("session.began")).await.unwrap();
+    }
+    store.end_session("ended").await.unwrap();
+    let seen = async |now| {
+        let found = store.sessions_of(&acme(), &ann(), now).await.unwrap();
+        found.into_iter().map(|(id_hash, session)| (id_hash, session.created_at)).collect::<Vec<_>>()
+    };
+    let (first, second) = (("first".to_owned(), NOON), ("second".to_owned(), later(1)));
+    assert_eq!(seen(later(2)).await, [second.clone(), first], "the newest first");
+    assert_eq!(seen(NOON.plus_ms(IDLE_MS)).await, [second]);
+}
+
 pub(crate) async fn all_sessions_of_somebody_end_and_no_others(store: &impl Store) {
     let (bob, other) = (Principal::User("bob".parse().unwrap()), scope("other"));
     for (id_hash, scope, principal) in

@@ -5,7 +5,7 @@ use domain::{
     channel::Provider,
     integration::{Config, Integration},
     principal::Principal,
-    sign_in::{Authority, PendingSignIn, SIGN_IN_MS, SignIn},
+    sign_in::{Authority, PendingSignIn, Purpose, SIGN_IN_MS, SignIn},
     tenant::TenantScope,
 };
 use std::iter::once;
@@ -101,7 +101,7 @@ pub(crate) async fn a_sign_in_ends_once_and_in_time(store: &impl Store) {
         verifier: "v".repeat(43),
         nonce: "n".repeat(43),
         redirect_uri: "https://api.example/v1/sign-in/callback".to_owned(),
-        by: Principal::User("sub-1".parse().unwrap()),
+        purpose: Purpose::Test { by: Principal::User("sub-1".parse().unwrap()) },
         expires_at: NOON.plus_ms(SIGN_IN_MS),
     };
     for state in ["one", "late", "raced"] {
