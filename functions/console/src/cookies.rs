@@ -5,6 +5,8 @@ use http::{HeaderMap, HeaderValue, header};
 
 /// Holds the id of a session.
 pub(crate) const SESSION: &str = "__Host-session";
+/// Ties a sign-in at the organisation's provider to the browser in which it began.
+pub(crate) const SIGN_IN: &str = "__Host-sign-in";
 /// What the next page shows once.
 pub(crate) const FLASH: &str = "__Host-flash";
 /// Language, theme and digits.

@@ -6,21 +6,29 @@
 
 mod api;
 mod assets;
+mod checklist;
+mod charts;
 mod cookies;
 mod faults;
 mod field;
 mod flash;
 mod form;
 mod language;
+mod literal;
+mod organisation;
 mod origin;
+mod pace;
 mod page;
 mod pages;
 mod parts;
 mod query;
+mod retries;
 mod router;
 mod sign_in;
 #[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -57,5 +65,6 @@ async fn main() -> Result<(), runtime::Error> {
     let api = http::App::new(api).recording(function.aws.lazy_store());
     let keys = KeyCheck::new(function.aws.lazy_store(), pepper)?;
     let console = Console::new(keys, api, clock, env::optional("PUBLIC_URL"));
-    http::run(function, router::router(Arc::new(console))).await
+    let flow = ::sign_in::flow(&function)?;
+    http::run(function, router::router(Arc::new(console), flow)).await
 }

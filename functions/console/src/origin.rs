@@ -20,6 +20,25 @@ pub(crate) fn is_own(headers: &HeaderMap, public_url: Option<&str>) -> bool {
     }
 }
 
+/// Whether somebody came from a page of this console: by a link, a form or by being sent on. Browsers say so in
+/// `Sec-Fetch-Site`; those that leave it out name our page in `Referer`, as our own policy lets them.
+pub(crate) fn leads_from_own(headers: &HeaderMap, public_url: Option<&str>) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    match text(header::HeaderName::from_static("sec-fetch-site")) {
+        Some(site) => site == "same-origin",
+        None => {
+            let from = text(header::REFERER).and_then(host_of);
+            let ours = [text(header::HOST), public_url.and_then(host_of)];
+            from.is_some_and(|host| ours.into_iter().flatten().any(|own| own.eq_ignore_ascii_case(host)))
+        }
+    }
+}
+
+/// Whether somebody entered an address themselves, or chose a bookmark.
+pub(crate) fn is_typed(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "none")
+}
+
 /// Host and port of an address.
 fn host_of(url: &str) -> Option<&str> {
     url.split_once("://")?.1.split('/').next()

@@ -1,9 +1,9 @@
 //! Which page answers which path, and what every answer carries.
 
 use crate::{
-    assets,
+    assets, organisation,
     page::problem_page,
-    pages::{account, audit, campaigns, dashboard, hooks, integrations, keys},
+    pages::{account, audit, campaigns, dashboard, endpoints, event_types, hooks, integrations, keys, rules, settings},
     sign_in,
     visit::{Console, Kept, asked},
 };
@@ -17,7 +17,8 @@ use axum::{
     routing::get,
 };
 use http::{HeaderName, HeaderValue, header};
-use runtime::{http::Failed, secrets::SecretSource};
+use hub::sign_in::Flow;
+use runtime::{http::Failed, secrets::SecretSource, vault::Kms};
 use std::sync::Arc;
 
 /// Nothing but our own stylesheet, script and icon; no frame around it; forms go nowhere else.
@@ -37,19 +38,39 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
 ];
 
+/// Hashes of the stylesheets that an answer has inside its page: its policy names them, and no others apply.
+#[derive(Clone, Default)]
+pub(crate) struct Styles(pub(crate) Vec<String>);
+
+impl Styles {
+    /// The policy that names them.
+    fn policy(&self) -> Option<HeaderValue> {
+        let own = format!("style-src 'self' {};", self.0.join(" "));
+        HeaderValue::from_str(&POLICY.replacen("style-src 'self';", &own, 1)).ok()
+    }
+}
+
 /// The routes of one part of the console.
 pub(crate) type Routes<S, P> = Router<Arc<Console<S, P>>>;
 
 /// The routes of this function.
-pub(crate) fn router<S: Kept, P: SecretSource + 'static>(console: Arc<Console<S, P>>) -> Router {
+pub(crate) fn router<S: Kept, P: SecretSource + 'static, K: Kms + 'static>(
+    console: Arc<Console<S, P>>,
+    flow: Flow<S, K>,
+) -> Router {
     let pages = Router::new()
         .merge(account::routes())
         .merge(audit::routes())
         .merge(campaigns::routes())
         .merge(dashboard::routes())
+        .merge(endpoints::routes())
+        .merge(event_types::routes())
         .merge(hooks::routes())
         .merge(integrations::routes())
         .merge(keys::routes())
+        .merge(rules::routes())
+        .merge(settings::routes())
+        .merge(organisation::routes(&console, flow))
         .merge(sign_in::routes())
         .route("/console/assets/{name}", get(assets::asset))
         .route("/console/{*rest}", get(nothing))
@@ -82,9 +103,13 @@ async fn dressed<S: Kept, P: SecretSource + 'static>(
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
     }
+    let styles = response.extensions_mut().remove::<Styles>().filter(|styles| !styles.0.is_empty());
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(policy) = styles.and_then(|styles| styles.policy()) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response

@@ -7,7 +7,7 @@
 use crate::{
     cookies,
     flash::Flash,
-    origin,
+    organisation, origin,
     page::{Page, redirect, title_of},
     router::Routes,
     view::{Theme, View},
@@ -25,6 +25,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
     audit::AuditEntry,
+    ids::TenantId,
     key::ApiKey,
     principal::{Principal, Scope},
     session::{Credential, Session},
@@ -102,6 +103,17 @@ impl Attempts {
 pub(crate) struct Asked {
     #[serde(default)]
     next: String,
+    /// The organisation whose own sign-in is asked for.
+    tenant: Option<String>,
+}
+
+/// A page of the sign-in, which leads on to `next` where that is one of ours.
+pub(crate) fn with_next(path: &str, next: &str) -> String {
+    let next = origin::local(next).filter(|next| *next != "/console");
+    next.map_or_else(
+        || path.to_owned(),
+        |next| format!("{path}?next={}", form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>()),
+    )
 }
 
 /// `GET /console/sign-in`.
@@ -109,30 +121,34 @@ pub(crate) async fn ask<S, P>(
     State(console): State<Arc<Console<S, P>>>,
     headers: HeaderMap,
     Query(asked): Query<Asked>,
-) -> Page {
-    let path = origin::local(&asked.next).map_or_else(
-        || "/console/sign-in".to_owned(),
-        |next| {
-            format!("/console/sign-in?next={}", form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>())
-        },
-    );
-    form(&console.view(&headers, &path), &asked.next, None)
+) -> Response {
+    let view = console.view(&headers, &with_next("/console/sign-in", &asked.next));
+    if let Some(tenant) = &asked.tenant {
+        return match tenant.trim().to_ascii_lowercase().parse::<TenantId>() {
+            Ok(tenant) => redirect(&view.link(&with_next(&format!("/sign-in/{tenant}"), &asked.next)), None),
+            Err(_) => organisation::unknown(&view, &asked.next),
+        };
+    }
+    form(&view, &asked.next, None).into_response()
 }
 
-fn form(view: &View, next: &str, problem: Option<(&str, &str)>) -> Page {
+/// The page that asks for an organisation or a key, with what was wrong before.
+pub(crate) fn form(view: &View, next: &str, problem: Option<(&str, &str)>) -> Page {
     let body = html! {
+        h1 { (view.say("Sign in", "تسجيل الدخول")) }
+        @if let Some((title, detail)) = problem {
+            div.toast.bad role="alert" #problem {
+                p { (title) }
+                @if !detail.is_empty() { p.detail lang="en" dir="auto" { (detail) } }
+            }
+        }
+        (organisation::form(view, next))
         div.card.sign-in {
-            h1 { (view.say("Sign in", "تسجيل الدخول")) }
+            h2 { (view.say("With an API key", "بمفتاح API")) }
             p.quiet { (view.say(
                 "Use an API key that has the scope console:use.",
                 "استخدم مفتاح API يحمل الصلاحية console:use.",
             )) }
-            @if let Some((title, detail)) = problem {
-                div.toast.bad role="alert" #problem {
-                    p { (title) }
-                    @if !detail.is_empty() { p.detail lang="en" dir="auto" { (detail) } }
-                }
-            }
             form method="post" action=(view.link("/sign-in")) {
                 @if origin::local(next).is_some() { input type="hidden" name="next" value=(next); }
                 div.field {
@@ -141,7 +157,7 @@ fn form(view: &View, next: &str, problem: Option<(&str, &str)>) -> Page {
                         dir="ltr" placeholder="tk_live_…" aria-describedby=[problem.map(|_| "problem")]
                         aria-invalid=[problem.map(|_| "true")];
                 }
-                button.button.wide type="submit" { (view.say("Sign in", "تسجيل الدخول")) }
+                button.button.wide type="submit" { (view.say("Sign in with the key", "الدخول بالمفتاح")) }
             }
         }
     };
@@ -170,18 +186,23 @@ where
     match begin(&console, form_sent.text("key"), source, &headers).await? {
         Ok(id) => {
             let view = console.view(&headers, "/console/sign-in");
-            let target = origin::local(next).unwrap_or("/console");
-            let mut response = redirect(&format!("{}{target}", view.base), None);
-            if let Some(cookie) = cookies::set(cookies::SESSION, &id, None) {
-                response.headers_mut().append(header::SET_COOKIE, cookie);
-            }
-            Ok(response)
+            Ok(entered(&view, next, &id))
         }
         Err(refused) => {
             let view = console.view(&headers, "/console/sign-in");
             Ok(refuse(&view, next, &refused))
         }
     }
+}
+
+/// To the page that was asked for, with a new session.
+pub(crate) fn entered(view: &View, next: &str, id: &str) -> Response {
+    let target = origin::local(next).unwrap_or("/console");
+    let mut response = redirect(&format!("{}{target}", view.base), None);
+    if let Some(cookie) = cookies::set(cookies::SESSION, id, None) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 fn refuse(view: &View, next: &str, refused: &Refused) -> Response {
@@ -238,34 +259,49 @@ where
     if !record.grants.iter().any(|grant| grant.covers(Scope::ConsoleUse)) {
         return refused(ProblemKind::Forbidden, "This key lacks the scope `console:use`.");
     }
-    let id = URL_SAFE_NO_PAD.encode(entropy::bytes::<32>().map_err(|error| {
-        tracing::error!(%error, "no session can be begun");
-        Failed::from(Problem::new(ProblemKind::Unavailable, "Nothing was begun; try again."))
-    })?);
-    let principal = Principal::ApiKey(record.id.clone());
     let session = Session {
         tenant: record.tenant.clone(),
-        principal: principal.clone(),
+        principal: Principal::ApiKey(record.id.clone()),
         credential: Credential::of_key(record),
         created_at: now,
         seen_at: now,
     };
+    Ok(Ok(let_in(console, &session, record.id.to_string(), headers).await?))
+}
+
+/// 256 random bits that only one browser will hold.
+pub(crate) fn random() -> Answer<String> {
+    let bytes = entropy::bytes::<32>().map_err(|error| {
+        tracing::error!(%error, "nobody can sign in");
+        Failed::from(Problem::new(ProblemKind::Unavailable, "Nothing was begun; try again."))
+    })?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Begins the session of somebody who was verified, with `with` in the audit trail; its id.
+pub(crate) async fn let_in<S: Kept, P>(
+    console: &Console<S, P>,
+    session: &Session,
+    with: String,
+    headers: &HeaderMap,
+) -> Answer<String> {
+    let id = random()?;
     let audit = AuditEntry {
-        principal,
+        principal: session.principal.clone(),
         action: "console.signed_in",
-        target: record.id.to_string(),
+        target: with,
         detail: String::new(),
-        at: now,
+        at: session.created_at,
     };
-    console.keys.store.begin_session(&scope_of(&session), &hash(&id), &session, &audit).await?;
+    console.keys.store.begin_session(&scope_of(session), &hash(&id), session, &audit).await?;
     // Whatever was there before is not carried on.
     if let Some(before) = cookies::read(headers, cookies::SESSION) {
         console.keys.store.end_session(&hash(before)).await?;
     }
-    Ok(Ok(id))
+    Ok(id)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the key that names this tenant was just verified")]
+#[expect(clippy::disallowed_methods, reason = "the key or the person that names this tenant was just verified")]
 fn scope_of(session: &Session) -> TenantScope {
     TenantScope::established(session.tenant.clone())
 }

@@ -21,7 +21,7 @@ use domain::{
     time::ManualClock,
 };
 use guard::{Egress, Guard};
-use hub::connections::Connections;
+use hub::{connections::Connections, sign_in::Flow};
 use lambda_http::request::RequestContext;
 use providers::Endpoints;
 use runtime::{
@@ -119,7 +119,7 @@ impl Stage {
         let clock = Arc::new(ManualClock::at(START));
         let store = Lazy::ready(MemoryStore::default());
         let vault = Arc::new(Vault::new(SharedKms::default(), clock.clone()));
-        let guard = Arc::new(Guard::new(Egress::default()));
+        let guard = Arc::new(Guard::new(Egress::parse("127.0.0.1/32:*").unwrap()));
         let endpoints = Endpoints::default();
         let connections =
             Connections::new(store.clone(), vault.clone(), guard.clone(), endpoints.clone(), clock.clone());
@@ -137,7 +137,7 @@ impl Stage {
             guard: guard.clone(),
             clock: clock.clone(),
         };
-        let tries = ::sign_in::Hub {
+        let flow = || Flow {
             store: store.clone(),
             connections: Connections::new(
                 store.clone(),
@@ -147,10 +147,11 @@ impl Stage {
                 clock.clone(),
             ),
             guard: guard.clone(),
-            endpoints,
+            endpoints: endpoints.clone(),
             clock: clock.clone(),
-            public_url: Some(URL.to_owned()),
         };
+        let tries = ::sign_in::Hub { flow: flow(), public_url: Some(URL.to_owned()) };
+        let door = flow();
         let (queues, kms) = (Arc::new(MemoryQueues::default()), SharedKms::default());
         let hub: Hub<Test> =
             Hub { connections, store: store.clone(), vault, queues: queues.clone(), guard, clock: clock.clone() };
@@ -175,7 +176,7 @@ impl Stage {
             let tenant = Tenant::new(tenant.parse().unwrap(), tenant.to_owned(), START);
             store.create_tenant(&tenant, &audit()).await.unwrap();
         }
-        Self { app: App::new(router(Arc::new(console))), store, clock }
+        Self { app: App::new(router(Arc::new(console), door)), store, clock }
     }
 
     /// A key of a tenant with these grants.
@@ -241,6 +242,14 @@ impl Stage {
             .header(header::HOST, "127.0.0.1:4566")
             .header(header::ACCEPT_LANGUAGE, language)
             .header(header::COOKIE, format!("__Host-session={session}"));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// The page to which a form has led, with what it tells.
+    pub(crate) async fn told(&self, session: &str, path: &str, flash: &str) -> Seen {
+        let request = Request::get(path)
+            .header(header::HOST, "127.0.0.1:4566")
+            .header(header::COOKIE, format!("__Host-session={session}; __Host-flash={flash}"));
         self.send(request.body(Body::empty()).unwrap()).await
     }
 

@@ -6,6 +6,7 @@ use crate::{
     flash::Flash,
     form::Form,
     origin,
+    pace::Pace,
     page::{Page, redirect},
     sign_in::Attempts,
     view::View,
@@ -22,6 +23,7 @@ use domain::{
     digest,
     principal::{Caller, Grant, Principal, Scope},
     session::{Credential, Session},
+    sign_in::SignIn,
     tenant::TenantScope,
     time::{Clock, Timestamp},
 };
@@ -32,17 +34,17 @@ use runtime::{
     http::{App, Failed, request_id, source_ip},
     secrets::SecretSource,
 };
-use std::{net::IpAddr, sync::Arc};
-use store::{Access, KeyUses, Sessions, StoreError};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use store::{Access, Integrations, KeyUses, Sessions, SignIns, StoreError};
 use subtle::ConstantTimeEq;
 
 /// How large a form may be, in bytes: certificates are the longest that is entered.
 const FORM_MAX_BYTES: usize = 256 << 10;
 
 /// What the console itself keeps; everything else is the API's.
-pub(crate) trait Kept: Access + KeyUses + Sessions + 'static {}
+pub(crate) trait Kept: Access + Integrations + KeyUses + Sessions + SignIns + 'static {}
 
-impl<S: Access + KeyUses + Sessions + 'static> Kept for S {}
+impl<S: Access + Integrations + KeyUses + Sessions + SignIns + 'static> Kept for S {}
 
 /// What the console works with.
 pub(crate) struct Console<S, P> {
@@ -56,12 +58,13 @@ pub(crate) struct Console<S, P> {
     /// What stands before `/console` in addresses.
     base: Arc<str>,
     pub(crate) attempts: Attempts,
+    pace: Pace,
 }
 
 impl<S, P> Console<S, P> {
     pub(crate) fn new(keys: KeyCheck<S, P>, api: App, clock: Arc<dyn Clock>, public_url: Option<String>) -> Self {
         let base = public_url.as_deref().map_or("", origin::path_of).into();
-        Self { keys, app: api, clock, public_url, base, attempts: Attempts::default() }
+        Self { keys, app: api, clock, public_url, base, attempts: Attempts::default(), pace: Pace::default() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -98,6 +101,8 @@ pub(crate) struct Visit {
     pub(crate) view: View,
     /// By what name the person is shown.
     pub(crate) name: String,
+    /// With what they signed in.
+    pub(crate) by: By,
     /// The hash of the session's id.
     pub(crate) session: String,
     csrf: String,
@@ -142,21 +147,39 @@ impl Visit {
     }
 }
 
-/// Why somebody has to sign in again.
+/// With what somebody signed in.
+#[derive(Clone, Debug)]
+pub(crate) enum By {
+    /// An API key.
+    Key,
+    /// The tenant's provider of identities: the integration's name, and the roles it said they have.
+    Provider { integration: String, roles: BTreeSet<String> },
+}
+
+/// Who is signed in, as things are now.
+struct Known {
+    caller: Caller,
+    name: String,
+    by: By,
+}
+
+/// Why somebody is not let in.
 enum Out {
     Never,
     Over,
     Refused,
+    /// They ask too much; in how many seconds to go on.
+    Faster(u32),
 }
 
 impl<S: Kept, P: SecretSource> Console<S, P> {
-    /// Who is signed in by this session, and by what name they are shown.
+    /// Who is signed in by this session; nobody if what they signed in with lets nobody in any more.
     async fn signed_in(
         &self,
         session: &Session,
         source: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<Option<(Caller, String)>, StoreError> {
+    ) -> Result<Option<Known>, StoreError> {
         match &session.credential {
             Credential::Key { prefix, .. } => {
                 let Some(record) = self.keys.store.key_by_prefix(prefix).await? else { return Ok(None) };
@@ -165,9 +188,20 @@ impl<S: Kept, P: SecretSource> Console<S, P> {
                     && Principal::ApiKey(record.id.clone()) == session.principal;
                 let works = refusal(&record, source, now).is_none();
                 let caller = caller(session, record.grants);
-                Ok((same && works && caller.may(Scope::ConsoleUse)).then_some((caller, record.name)))
+                let lets_in = same && works && caller.may(Scope::ConsoleUse);
+                Ok(lets_in.then_some(Known { caller, name: record.name, by: By::Key }))
             }
-            Credential::Token { grants } => Ok(Some((caller(session, grants.clone()), session.principal.to_string()))),
+            Credential::Provider(said) => {
+                let scope = caller(session, Vec::new()).scope;
+                let Some(integration) = self.keys.store.integration(&scope, &said.integration).await? else {
+                    return Ok(None);
+                };
+                // One that is disabled or deleted is no sign-in any more.
+                let grants = SignIn::of(&scope, &integration).map(|sign_in| said.grants(&sign_in)).unwrap_or_default();
+                let by = By::Provider { integration: integration.name, roles: said.roles.clone() };
+                let known = Known { caller: caller(session, grants), name: said.name.clone(), by };
+                Ok((!known.caller.grants.is_empty()).then_some(known))
+            }
         }
     }
 
@@ -178,7 +212,10 @@ impl<S: Kept, P: SecretSource> Console<S, P> {
         let (now, hash) = (self.now(), hash(id));
         let Some(session) = self.keys.store.session(&hash, now).await? else { return Ok(Err((view, Out::Over))) };
         let source = source_ip(&parts.extensions).and_then(|ip| ip.parse().ok());
-        let Some((caller, name)) = self.signed_in(&session, source, now).await? else {
+        if let Some(seconds) = self.pace.wait_s(&hash, now) {
+            return Ok(Err((view, Out::Faster(seconds))));
+        }
+        let Some(Known { caller, name, by }) = self.signed_in(&session, source, now).await? else {
             self.keys.store.end_session(&hash).await?;
             return Ok(Err((view, Out::Refused)));
         };
@@ -189,7 +226,7 @@ impl<S: Kept, P: SecretSource> Console<S, P> {
         }
         let request_id = request_id(&parts.extensions).unwrap_or_default();
         let api = Api { app: self.app.clone(), caller, request_id };
-        Ok(Ok(Visit { api, view, name, session: hash, csrf: csrf_of(id) }))
+        Ok(Ok(Visit { api, view, name, by, session: hash, csrf: csrf_of(id) }))
     }
 }
 
@@ -223,6 +260,10 @@ pub(crate) fn asked(parts: &Parts) -> String {
 
 /// To the page that asks to sign in, and afterwards back here.
 fn turned_away(view: &View, out: &Out, is_look: bool) -> Response<Body> {
+    if let Out::Faster(seconds) = out {
+        let detail = "This session sends more requests than a person does. Wait a moment; programs use the API.";
+        return Failed::from(Problem::new(ProblemKind::RateLimited, detail).retry_after(*seconds)).into_response();
+    }
     let mut target = view.link("/sign-in");
     if is_look && view.path != "/console" && origin::local(&view.path).is_some() {
         target += "?next=";
@@ -230,13 +271,13 @@ fn turned_away(view: &View, out: &Out, is_look: bool) -> Response<Body> {
     }
     let words = match out {
         Out::Never if is_look => None,
-        Out::Never | Out::Over => Some(view.say(
+        Out::Never | Out::Over | Out::Faster(_) => Some(view.say(
             "Your session is over. Sign in again; what you sent last was not done.",
             "انتهت جلستك. سجّل الدخول من جديد؛ لم يُنفَّذ آخر ما أرسلته.",
         )),
         Out::Refused => Some(view.say(
-            "Your API key no longer opens the console. Sign in with another one.",
-            "لم يعد مفتاحك يفتح لوحة التحكم. سجّل الدخول بمفتاح آخر.",
+            "Your API key or your role no longer opens the console. Sign in again.",
+            "لم يعد مفتاحك أو دورك يفتح لوحة التحكم. سجّل الدخول من جديد.",
         )),
     };
     redirect(&target, words.map(|words| Flash::warn(words, "")).as_ref())

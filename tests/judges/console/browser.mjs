@@ -41,7 +41,7 @@ export const prefer = (context, { language = "en", theme = "light", digits = "la
 export const signIn = async (page, key = KEY) => {
   await page.goto(link("/sign-in"));
   await page.fill("#key", key);
-  await page.click("main button[type=submit]");
+  await page.click("form:has(#key) button");
   await page.waitForURL((url) => !url.pathname.endsWith("/sign-in"));
 };
 

@@ -23,11 +23,11 @@ page.on("console", (message) => message.type() === "error" && !/status of 4\d\d/
 await page.goto(link("/integrations"));
 assert.match(page.url(), /sign-in\?next=%2Fconsole%2Fintegrations$/);
 await page.fill("#key", "tk_live_not-a-key");
-await page.click("main button[type=submit]");
+await page.click("form:has(#key) button");
 assert.equal(await page.locator("[role=alert]").count(), 1, "a wrong key is told");
 await page.goto(link("/integrations"));
 await page.fill("#key", KEY);
-await page.click("main button[type=submit]");
+await page.click("form:has(#key) button");
 await page.waitForURL(link("/integrations"));
 const cookie = (await people.cookies(SITE)).find((one) => one.name === "__Host-session");
 assert.ok(cookie && cookie.httpOnly && cookie.secure && cookie.sameSite === "Lax" && cookie.path === "/", "the session's cookie");
@@ -91,7 +91,7 @@ await prefer(plain, { language: "ar" });
 const quiet = await plain.newPage();
 await quiet.goto(link("/sign-in"));
 await quiet.fill("#key", KEY);
-await quiet.click("main button[type=submit]");
+await quiet.click("form:has(#key) button");
 if (await quiet.locator("form[data-test-all]").count()) {
   await quiet.click("form[data-test-all] button");
   assert.equal(await quiet.locator(".toast").count(), 1, "tested without a script");
@@ -126,7 +126,7 @@ const own = (await fixed.cookies(SITE)).find((one) => one.name === "__Host-sessi
 assert.notEqual(own.value, planted, "the id is new at each sign-in");
 await victim.goto(link("/sign-in?next=https://evil.example/"));
 await victim.fill("#key", KEY);
-await victim.click("main button[type=submit]");
+await victim.click("form:has(#key) button");
 await victim.waitForURL(link(""));
 say({ attacks: "refused" });
 

@@ -6,6 +6,7 @@ mod detail;
 mod edit;
 mod fields;
 mod list;
+mod sign_in;
 
 use crate::{router::Routes, visit::Kept};
 use axum::{
@@ -24,6 +25,7 @@ pub(crate) fn routes<S: Kept, P: SecretSource + 'static>() -> Routes<S, P> {
         .route("/console/integrations/{id}/edit", get(edit::show).post(edit::save))
         .route("/console/integrations/{id}/secrets", get(edit::secrets).post(edit::rotate))
         .route("/console/integrations/{id}/test", post(actions::test))
+        .route("/console/integrations/{id}/sign-in-test", post(sign_in::attempt))
         .route("/console/integrations/{id}/enable", post(actions::enable))
         .route("/console/integrations/{id}/disable", post(actions::disable))
         .route("/console/integrations/{id}/probe", post(actions::probe))
