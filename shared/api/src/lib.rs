@@ -9,6 +9,7 @@ pub mod campaigns;
 pub mod dry_run;
 pub mod endpoints;
 pub mod events;
+pub mod fault;
 pub mod hooks;
 pub mod integrations;
 pub mod jobs;

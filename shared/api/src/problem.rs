@@ -111,7 +111,9 @@ problem_kinds! {
 pub struct FieldProblem {
     /// Where, e.g. `recipients[3].address`. Empty for the body as a whole.
     pub field: String,
-    /// What is wrong, for programs: `required`, `unknown`, `invalid`, or a provider's own code.
+    /// What is wrong, for programs: `required`, `unknown`, `unknown_field`, `unknown_variable`, `invalid`, `wrong_type`,
+    /// `out_of_range`, `too_long`, `too_large`, `too_many`, `duplicate`, `conflict`, `not_allowed`, `unsupported`,
+    /// `address_invalid`, `template_invalid`, `schema`, or the code of what a test of the connection found.
     pub code: String,
     /// What is wrong and what would be right, for people.
     pub message: String,

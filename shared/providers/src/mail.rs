@@ -44,18 +44,21 @@ impl Sender {
     pub(crate) fn schema() -> Map<String, Value> {
         let fields = [
             json!({
-                "type": "string", "format": "email", "title": "From address", "maxLength": 254,
+                "type": "string", "format": "email", "title": "From address", "x-title-ar": "عنوان المرسل", "maxLength": 254,
                 "examples": ["news@example.com"],
-                "description": "The address that messages come from. The provider must know it as yours."
+                "description": "The address that messages come from. The provider must know it as yours.",
+                "x-description-ar": "العنوان الذي تصدر عنه الرسائل. يجب أن يعرف الموفّر أنه لك."
             }),
             json!({
-                "type": "string", "title": "From name", "maxLength": 100, "examples": ["Acme Security"],
-                "description": "The name shown beside the from address, in any script."
+                "type": "string", "title": "From name", "x-title-ar": "اسم المرسل", "maxLength": 100, "examples": ["Acme Security"],
+                "description": "The name shown beside the from address, in any script.",
+                "x-description-ar": "الاسم الظاهر بجانب عنوان المرسل، بأي كتابة."
             }),
             json!({
-                "type": "string", "format": "email", "title": "Reply-to address", "maxLength": 254,
+                "type": "string", "format": "email", "title": "Reply-to address", "x-title-ar": "عنوان الرد", "maxLength": 254,
                 "examples": ["support@example.com"],
-                "description": "Where answers go, if not to the from address."
+                "description": "Where answers go, if not to the from address.",
+                "x-description-ar": "إلى أين تذهب الردود، إن لم تكن إلى عنوان المرسل."
             }),
         ];
         Self::NAMES.map(ToOwned::to_owned).into_iter().zip(fields).collect()

@@ -225,27 +225,36 @@ pub(crate) fn catalog() -> CatalogEntry {
         kind: Provider::M365.kind().as_str(),
         provider: Provider::M365,
         name: "Microsoft 365 attack simulation",
+        name_ar: "محاكاة الهجمات في Microsoft 365",
         description: "Phishing simulations that Microsoft 365 runs (Attack simulation training), with the results of every target.",
+        description_ar: "محاكاة التصيّد التي يديرها Microsoft 365 (التدريب على محاكاة الهجمات)، مع نتائج كل مستهدف.",
         schema: schema(),
         secrets: vec![
             SecretField {
                 name: "client_secret",
                 title: "Client secret",
+                title_ar: "سر التطبيق",
                 description: "The value of a client secret from the app's page \"Certificates & secrets\". It is shown only when it is created.",
+                description_ar: "قيمة سر من صفحة «Certificates & secrets» للتطبيق. لا تُعرض إلا عند إنشائه.",
                 needed: "when `auth` is `client_secret`",
+                needed_ar: "إن كان `auth` هو `client_secret`",
                 required: false,
             },
             SecretField {
                 name: "private_key",
                 title: "Private key",
+                title_ar: "المفتاح الخاص",
                 description: "The RSA private key of the certificate, in PEM (PKCS#8 or PKCS#1) and without a passphrase.",
+                description_ar: "مفتاح RSA الخاص بالشهادة، بصيغة PEM ‏(PKCS#8 أو PKCS#1) ومن دون عبارة مرور.",
                 needed: "when `auth` is `certificate`",
+                needed_ar: "إن كان `auth` هو `certificate`",
                 required: false,
             },
         ],
         limits: LimitDefaults {
             limits: Limits::default(),
             note: "A request is one simulation, however many targets it has, and Microsoft Graph's own answers pause the integration. `per_day` counts simulations.",
+            note_ar: "كل طلب محاكاة واحدة مهما كثر مستهدفوها، وردود Microsoft Graph نفسها توقف التكامل مؤقتًا. يعدّ `per_day` المحاكاة.",
         },
         docs: "docs/providers/m365.md",
     }
@@ -256,56 +265,70 @@ fn schema() -> Value {
     let id = "^[A-Za-z0-9_-]{1,100}$";
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Microsoft 365 attack simulation",
+        "title": "Microsoft 365 attack simulation", "x-title-ar": "محاكاة الهجمات في Microsoft 365",
         "type": "object",
         "additionalProperties": false,
         "required": ["directory_id", "client_id", "created_by", "payload_id"],
         "properties": {
             "directory_id": {
-                "type": "string", "title": "Directory (tenant) ID", "pattern": guid,
+                "type": "string", "title": "Directory (tenant) ID", "x-title-ar": "معرّف الدليل (المستأجر)", "pattern": guid,
                 "examples": ["11111111-2222-3333-4444-555555555555"],
-                "description": "From the app registration's overview in the Microsoft Entra admin center."
+                "description": "From the app registration's overview in the Microsoft Entra admin center.",
+                "x-description-ar": "من صفحة النظرة العامة لتسجيل التطبيق في مركز إدارة Microsoft Entra."
             },
             "client_id": {
-                "type": "string", "title": "Application (client) ID", "pattern": guid,
+                "type": "string", "title": "Application (client) ID", "x-title-ar": "معرّف التطبيق (العميل)", "pattern": guid,
                 "examples": ["66666666-7777-8888-9999-000000000000"],
-                "description": "From the app registration's overview."
+                "description": "From the app registration's overview.",
+                "x-description-ar": "من صفحة النظرة العامة لتسجيل التطبيق."
             },
             "auth": {
-                "type": "string", "title": "How the app signs in", "enum": ["client_secret", "certificate"],
+                "type": "string", "title": "How the app signs in", "x-title-ar": "طريقة دخول التطبيق", "enum": ["client_secret", "certificate"],
+                "x-enum-titles": ["Client secret", "Certificate"],
+                "x-enum-titles-ar": ["سر التطبيق", "شهادة"],
                 "default": "client_secret", "examples": ["certificate"],
-                "description": "`certificate` needs `certificate` and the secret `private_key`; `client_secret` the secret of that name."
+                "description": "`certificate` needs `certificate` and the secret `private_key`; `client_secret` the secret of that name.",
+                "x-description-ar": "يحتاج `certificate` إلى الحقل `certificate` والسر `private_key`؛ ويحتاج `client_secret` إلى السر بالاسم نفسه."
             },
             "certificate": {
-                "type": "string", "title": "Certificate", "maxLength": PEM_MAX_CHARS,
+                "type": "string", "title": "Certificate", "x-title-ar": "الشهادة", "maxLength": PEM_MAX_CHARS,
                 "examples": ["-----BEGIN CERTIFICATE-----\n..."],
-                "description": "The certificate that was uploaded to the app registration, in PEM."
+                "description": "The certificate that was uploaded to the app registration, in PEM.",
+                "x-description-ar": "الشهادة التي رُفعت إلى تسجيل التطبيق، بصيغة PEM."
             },
             "created_by": {
-                "type": "string", "title": "Created by", "format": "email", "examples": ["secops@contoso.com"],
-                "description": "The administrator whom Microsoft 365 shows as the author of simulations."
+                "type": "string", "title": "Created by", "x-title-ar": "أنشأها", "format": "email", "examples": ["secops@contoso.com"],
+                "description": "The administrator whom Microsoft 365 shows as the author of simulations.",
+                "x-description-ar": "المدير الذي يظهر في Microsoft 365 منشئًا للمحاكاة."
             },
             "payload_id": {
-                "type": "string", "title": "Payload", "pattern": id, "examples": ["12345678-9abc-def0-1234-56789abcdef0"],
-                "description": "What targets receive: the id of a payload in the content library. A request may name another."
+                "type": "string", "title": "Payload", "x-title-ar": "الحمولة", "pattern": id, "examples": ["12345678-9abc-def0-1234-56789abcdef0"],
+                "description": "What targets receive: the id of a payload in the content library. A request may name another.",
+                "x-description-ar": "ما يتلقاه المستهدفون: معرّف حمولة في مكتبة المحتوى. ويجوز للطلب أن يسمّي غيرها."
             },
             "landing_page_id": {
-                "type": "string", "title": "Landing page", "pattern": id, "examples": ["1c345678-9abc-def0-1234-56789abcdef0"],
-                "description": "What a target who falls for it sees. Optional."
+                "type": "string", "title": "Landing page", "x-title-ar": "صفحة الوصول", "pattern": id, "examples": ["1c345678-9abc-def0-1234-56789abcdef0"],
+                "description": "What a target who falls for it sees. Optional.",
+                "x-description-ar": "ما يراه من وقع في الفخ. اختياري."
             },
             "login_page_id": {
-                "type": "string", "title": "Login page", "pattern": id, "examples": ["1a345678-9abc-def0-1234-56789abcdef0"],
-                "description": "Where a target is asked for credentials, if the payload names none. Optional."
+                "type": "string", "title": "Login page", "x-title-ar": "صفحة الدخول", "pattern": id, "examples": ["1a345678-9abc-def0-1234-56789abcdef0"],
+                "description": "Where a target is asked for credentials, if the payload names none. Optional.",
+                "x-description-ar": "أين تُطلب من المستهدف بيانات دخوله، إن لم تسمّها الحمولة. اختياري."
             },
             "attack_technique": {
-                "type": "string", "title": "Attack technique", "enum": TECHNIQUES, "default": TECHNIQUES[0],
+                "type": "string", "title": "Attack technique", "x-title-ar": "أسلوب الهجوم", "enum": TECHNIQUES, "default": TECHNIQUES[0],
+                "x-enum-titles": ["Credential harvesting", "Malware attachment", "Drive-by URL", "Link in attachment", "Link to malware"],
+                "x-enum-titles-ar": ["سرقة بيانات الدخول", "مرفق خبيث", "رابط يُنزّل تلقائيًا", "رابط داخل مرفق", "رابط إلى برنامج خبيث"],
                 "examples": [TECHNIQUES[0]],
-                "description": "The technique that the payload was made for."
+                "description": "The technique that the payload was made for.",
+                "x-description-ar": "الأسلوب الذي صُنعت له الحمولة."
             },
             "duration_days": {
-                "type": "integer", "title": "Duration in days", "minimum": 1, "maximum": DURATION_MAX_DAYS,
+                "type": "integer", "title": "Duration in days", "x-title-ar": "المدة بالأيام", "minimum": 1, "maximum": DURATION_MAX_DAYS,
                 "default": DEFAULT_DURATION_DAYS, "examples": [DEFAULT_DURATION_DAYS],
-                "description": "How long a simulation runs. A request may say otherwise."
+                "description": "How long a simulation runs. A request may say otherwise.",
+                "x-description-ar": "كم تدوم المحاكاة. ويجوز للطلب أن يحدّد غير ذلك."
             }
         }
     })

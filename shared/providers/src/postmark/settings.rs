@@ -103,27 +103,36 @@ pub(crate) fn catalog() -> CatalogEntry {
         kind: "email",
         provider: Provider::Postmark,
         name: "Postmark",
+        name_ar: "Postmark",
         description: "E-mail by Postmark's API, with opens, clicks and bounces reported back.",
+        description_ar: "البريد عبر واجهة Postmark، مع الإبلاغ عن الفتح والنقر والارتداد.",
         schema: schema(),
         secrets: vec![
             SecretField {
                 name: SERVER_TOKEN,
                 title: "Server API token",
+                title_ar: "رمز API للخادم",
                 description: "From the page API Tokens of the Postmark server that sends. Not an account token.",
+                description_ar: "من صفحة API Tokens لخادم Postmark المرسِل، وليس رمز الحساب.",
                 needed: "always",
+                needed_ar: "دائمًا",
                 required: true,
             },
             SecretField {
                 name: WEBHOOK_PASSWORD,
                 title: "Webhook password",
+                title_ar: "كلمة مرور الويب هوك",
                 description: "A random word of your own that stands in the address of Postmark's webhooks. Without it, what Postmark reports is refused.",
+                description_ar: "كلمة عشوائية تختارها وتوضع في عنوان الويب هوك لدى Postmark. من دونها يُرفض ما يبلّغ به Postmark.",
                 needed: "when Postmark reports deliveries, opens and bounces back",
+                needed_ar: "إن كان Postmark يبلّغ عن التسليم والفتح والارتداد",
                 required: false,
             },
         ],
         limits: LimitDefaults {
             limits: Limits::default(),
             note: "None by default. Set what your plan allows; Postmark's own answers pause the integration.",
+            note_ar: "بلا حدود افتراضيًا. حدّد ما تسمح به خطتك؛ وردود Postmark نفسها توقف التكامل مؤقتًا.",
         },
         docs: "docs/providers/postmark.md",
     }
@@ -133,17 +142,20 @@ fn schema() -> Value {
     let mut properties = Sender::schema();
     let own = json!({
         "message_stream": {
-            "type": "string", "title": "Message stream", "maxLength": STREAM_MAX_CHARS, "default": DEFAULT_STREAM,
+            "type": "string", "title": "Message stream", "x-title-ar": "مسار الرسائل", "maxLength": STREAM_MAX_CHARS, "default": DEFAULT_STREAM,
             "pattern": "^[A-Za-z0-9_-]+$", "examples": [DEFAULT_STREAM, "broadcast"],
-            "description": "The id of the server's stream that messages go through; a broadcast stream for bulk mail."
+            "description": "The id of the server's stream that messages go through; a broadcast stream for bulk mail.",
+            "x-description-ar": "معرّف مسار الخادم الذي تمر به الرسائل؛ ومسار بثّ للبريد الجماعي."
         },
         "track_opens": {
-            "type": "boolean", "title": "Track opens", "examples": [true],
-            "description": "Whether Postmark adds its pixel to HTML messages. Left out, the server's own setting decides; false cannot switch off what the server has on."
+            "type": "boolean", "title": "Track opens", "x-title-ar": "تتبّع الفتح", "examples": [true],
+            "description": "Whether Postmark adds its pixel to HTML messages. Left out, the server's own setting decides; false cannot switch off what the server has on.",
+            "x-description-ar": "هل يضيف Postmark بكسل التتبّع إلى رسائل HTML. إن لم يُحدَّد فإعداد الخادم هو الحَكَم؛ ولا يُعطَّل هنا ما فُعّل في الخادم."
         },
         "track_clicks": {
-            "type": "boolean", "title": "Track clicks", "examples": [true],
-            "description": "Whether Postmark leads links over its own address, in HTML and plain text. Left out, the server's own setting decides."
+            "type": "boolean", "title": "Track clicks", "x-title-ar": "تتبّع النقر", "examples": [true],
+            "description": "Whether Postmark leads links over its own address, in HTML and plain text. Left out, the server's own setting decides.",
+            "x-description-ar": "هل يمرّر Postmark الروابط عبر عنوانه، في HTML والنص العادي. إن لم يُحدَّد فإعداد الخادم هو الحَكَم."
         }
     });
     if let Value::Object(own) = own {
@@ -151,7 +163,7 @@ fn schema() -> Value {
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Postmark",
+        "title": "Postmark", "x-title-ar": "Postmark",
         "type": "object",
         "additionalProperties": false,
         "required": ["from_address"],

@@ -129,18 +129,24 @@ pub(crate) fn catalog() -> CatalogEntry {
         kind: "email",
         provider: Provider::Sendgrid,
         name: "SendGrid",
+        name_ar: "SendGrid",
         description: "E-mail by SendGrid's API, with opens, clicks and bounces reported back.",
+        description_ar: "البريد عبر واجهة SendGrid، مع الإبلاغ عن الفتح والنقر والارتداد.",
         schema: schema(),
         secrets: vec![SecretField {
             name: API_KEY,
             title: "API key",
+            title_ar: "مفتاح API",
             description: "From Settings > API Keys (begins with SG.). It needs the permission Mail Send and no other.",
+            description_ar: "من Settings > API Keys (يبدأ بـ SG.). يحتاج إلى صلاحية Mail Send وحدها.",
             needed: "always",
+            needed_ar: "دائمًا",
             required: true,
         }],
         limits: LimitDefaults {
             limits: Limits::default(),
             note: "None by default. Set what your plan allows by day; SendGrid's own answers pause the integration.",
+            note_ar: "بلا حدود افتراضيًا. حدّد ما تسمح به خطتك في اليوم؛ وردود SendGrid نفسها توقف التكامل مؤقتًا.",
         },
         docs: "docs/providers/sendgrid.md",
     }
@@ -150,25 +156,33 @@ fn schema() -> Value {
     let mut properties = Sender::schema();
     let own = json!({
         "region": {
-            "type": "string", "title": "Region", "enum": ["global", "eu"], "default": "global", "examples": ["eu"],
-            "description": "`eu` for a subuser of the EU region; its keys are not known elsewhere."
+            "type": "string", "title": "Region", "x-title-ar": "المنطقة", "enum": ["global", "eu"],
+            "x-enum-titles": ["Global", "European Union"],
+            "x-enum-titles-ar": ["عالمية", "الاتحاد الأوروبي"],
+                "default": "global", "examples": ["eu"],
+            "description": "`eu` for a subuser of the EU region; its keys are not known elsewhere.",
+            "x-description-ar": "`eu` لمستخدم فرعي في منطقة الاتحاد الأوروبي؛ ولا تُعرف مفاتيحه في غيرها."
         },
         "track_opens": {
-            "type": "boolean", "title": "Track opens", "examples": [true],
-            "description": "Whether SendGrid adds its pixel to HTML messages. Left out, the account's own setting decides."
+            "type": "boolean", "title": "Track opens", "x-title-ar": "تتبّع الفتح", "examples": [true],
+            "description": "Whether SendGrid adds its pixel to HTML messages. Left out, the account's own setting decides.",
+            "x-description-ar": "هل يضيف SendGrid بكسل التتبّع إلى رسائل HTML. إن لم يُحدَّد فإعداد الحساب هو الحَكَم."
         },
         "track_clicks": {
-            "type": "boolean", "title": "Track clicks", "examples": [true],
-            "description": "Whether SendGrid leads links over its own address, in HTML and plain text. Left out, the account's own setting decides."
+            "type": "boolean", "title": "Track clicks", "x-title-ar": "تتبّع النقر", "examples": [true],
+            "description": "Whether SendGrid leads links over its own address, in HTML and plain text. Left out, the account's own setting decides.",
+            "x-description-ar": "هل يمرّر SendGrid الروابط عبر عنوانه، في HTML والنص العادي. إن لم يُحدَّد فإعداد الحساب هو الحَكَم."
         },
         "sandbox": {
-            "type": "boolean", "title": "Sandbox", "default": false, "examples": [false],
-            "description": "SendGrid checks each message and delivers none."
+            "type": "boolean", "title": "Sandbox", "x-title-ar": "وضع التجربة", "default": false, "examples": [false],
+            "description": "SendGrid checks each message and delivers none.",
+            "x-description-ar": "يفحص SendGrid كل رسالة ولا يسلّم أيًّا منها."
         },
         "webhook_public_key": {
-            "type": "string", "title": "Verification key", "maxLength": PUBLIC_KEY_MAX_CHARS,
+            "type": "string", "title": "Verification key", "x-title-ar": "مفتاح التحقق", "maxLength": PUBLIC_KEY_MAX_CHARS,
             "examples": ["MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g=="],
-            "description": "The public key of the Signed Event Webhook, from Settings > Mail Settings > Event Webhooks. Not a secret. Without it, what SendGrid reports is refused."
+            "description": "The public key of the Signed Event Webhook, from Settings > Mail Settings > Event Webhooks. Not a secret. Without it, what SendGrid reports is refused.",
+            "x-description-ar": "المفتاح العام لـ Signed Event Webhook، من Settings > Mail Settings > Event Webhooks. ليس سرًّا. من دونه يُرفض ما يبلّغ به SendGrid."
         }
     });
     if let Value::Object(own) = own {
@@ -176,7 +190,7 @@ fn schema() -> Value {
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "SendGrid",
+        "title": "SendGrid", "x-title-ar": "SendGrid",
         "type": "object",
         "additionalProperties": false,
         "required": ["from_address"],

@@ -119,18 +119,24 @@ pub(crate) fn catalog() -> CatalogEntry {
         kind: Provider::Ses.kind().as_str(),
         provider: Provider::Ses,
         name: "Amazon SES",
+        name_ar: "Amazon SES",
         description: "E-mail by Amazon SES in an AWS account of yours, with opens, clicks and bounces reported back.",
+        description_ar: "البريد عبر Amazon SES في حساب AWS خاص بك، مع الإبلاغ عن الفتح والنقر والارتداد.",
         schema: schema(),
         secrets: vec![SecretField {
             name: SECRET_ACCESS_KEY,
             title: "Secret access key",
+            title_ar: "مفتاح الوصول السري",
             description: "Of the access key. AWS shows it once, when the key is created.",
+            description_ar: "الخاص بمفتاح الوصول. تعرضه AWS مرة واحدة عند إنشاء المفتاح.",
             needed: "always",
+            needed_ar: "دائمًا",
             required: true,
         }],
         limits: LimitDefaults {
             limits: Limits::default(),
             note: "None by default. Set the account's maximum send rate and daily quota; SES's own answers pause the integration.",
+            note_ar: "بلا حدود افتراضيًا. حدّد أقصى معدل إرسال للحساب وحصته اليومية؛ وردود SES نفسها توقف التكامل مؤقتًا.",
         },
         docs: "docs/providers/ses.md",
     }
@@ -140,19 +146,22 @@ fn schema() -> Value {
     let mut properties = Sender::schema();
     let own = json!({
         "region": {
-            "type": "string", "title": "Region", "maxLength": REGION_MAX_CHARS, "examples": ["eu-central-1"],
+            "type": "string", "title": "Region", "x-title-ar": "المنطقة", "maxLength": REGION_MAX_CHARS, "examples": ["eu-central-1"],
             "pattern": "^[a-z]{2}(-[a-z0-9]+)+-[0-9]$",
-            "description": "The AWS region in which the sender is verified. Quotas and the sandbox are per region."
+            "description": "The AWS region in which the sender is verified. Quotas and the sandbox are per region.",
+            "x-description-ar": "منطقة AWS التي وُثّق فيها المرسل. الحصص ووضع التجربة لكل منطقة على حدة."
         },
         "access_key_id": {
-            "type": "string", "title": "Access key id", "minLength": 16, "maxLength": 128, "pattern": "^[A-Z0-9]+$",
+            "type": "string", "title": "Access key id", "x-title-ar": "معرّف مفتاح الوصول", "minLength": 16, "maxLength": 128, "pattern": "^[A-Z0-9]+$",
             "examples": ["AKIAIOSFODNN7EXAMPLE"],
-            "description": "Of an IAM user with the permissions ses:SendEmail and ses:GetAccount and no other."
+            "description": "Of an IAM user with the permissions ses:SendEmail and ses:GetAccount and no other.",
+            "x-description-ar": "لمستخدم IAM له الصلاحيتان ses:SendEmail وses:GetAccount وحدهما."
         },
         "configuration_set": {
-            "type": "string", "title": "Configuration set", "maxLength": SET_MAX_CHARS, "pattern": "^[A-Za-z0-9_-]+$",
+            "type": "string", "title": "Configuration set", "x-title-ar": "مجموعة الإعدادات", "maxLength": SET_MAX_CHARS, "pattern": "^[A-Za-z0-9_-]+$",
             "examples": ["trunkline"],
-            "description": "The configuration set whose event destination reports back. Left out, the default of the verified identity decides."
+            "description": "The configuration set whose event destination reports back. Left out, the default of the verified identity decides.",
+            "x-description-ar": "مجموعة الإعدادات التي تبلّغ وجهة أحداثها إلينا. إن لم تُحدَّد فالافتراضية للهوية الموثّقة."
         }
     });
     if let Value::Object(own) = own {
@@ -160,7 +169,7 @@ fn schema() -> Value {
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Amazon SES",
+        "title": "Amazon SES", "x-title-ar": "Amazon SES",
         "type": "object",
         "additionalProperties": false,
         "required": ["from_address", "region", "access_key_id"],

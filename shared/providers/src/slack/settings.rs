@@ -184,27 +184,36 @@ pub(crate) fn catalog() -> CatalogEntry {
         kind: "slack",
         provider: Provider::Slack,
         name: "Slack",
+        name_ar: "Slack",
         description: "Slack messages: to any channel or person with an app's bot token, or to one channel with an incoming webhook.",
+        description_ar: "رسائل Slack: إلى أي قناة أو شخص برمز بوت لتطبيق، أو إلى قناة واحدة بويب هوك وارد.",
         schema: schema(),
         secrets: vec![
             SecretField {
                 name: "bot_token",
                 title: "Bot token",
+                title_ar: "رمز البوت",
                 description: "The Bot User OAuth Token from the app's page \"OAuth & Permissions\" (begins with xoxb-). The app needs the scope chat:write.",
+                description_ar: "رمز Bot User OAuth Token من صفحة «OAuth & Permissions» للتطبيق (يبدأ بـ xoxb-). يحتاج التطبيق إلى النطاق chat:write.",
                 needed: "when `mode` is `bot_token`",
+                needed_ar: "إن كان `mode` هو `bot_token`",
                 required: false,
             },
             SecretField {
                 name: "webhook_url",
                 title: "Webhook URL",
+                title_ar: "عنوان الويب هوك",
                 description: "The URL from the app's page \"Incoming Webhooks\" (begins with https://hooks.slack.com/services/).",
+                description_ar: "العنوان من صفحة «Incoming Webhooks» للتطبيق (يبدأ بـ https://hooks.slack.com/services/).",
                 needed: "when `mode` is `incoming_webhook`",
+                needed_ar: "إن كان `mode` هو `incoming_webhook`",
                 required: false,
             },
         ],
         limits: LimitDefaults {
             limits: Limits::default(),
             note: "Slack takes one message per second and channel. An incoming webhook, which has one channel, gets per_second = 1; a bot token gets none, and Slack's own answers pause it.",
+            note_ar: "يقبل Slack رسالة واحدة في الثانية لكل قناة. للويب هوك الوارد قناة واحدة، فحدّه per_second = 1؛ ولا حدّ لرمز البوت، وردود Slack نفسها توقفه مؤقتًا.",
         },
         docs: "docs/providers/slack.md",
     }
@@ -213,24 +222,29 @@ pub(crate) fn catalog() -> CatalogEntry {
 fn schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Slack",
+        "title": "Slack", "x-title-ar": "Slack",
         "type": "object",
         "additionalProperties": false,
         "required": ["mode"],
         "properties": {
             "mode": {
-                "type": "string", "title": "Mode", "enum": ["bot_token", "incoming_webhook"],
+                "type": "string", "title": "Mode", "x-title-ar": "الوضع", "enum": ["bot_token", "incoming_webhook"],
+                "x-enum-titles": ["Bot token", "Incoming webhook"],
+                "x-enum-titles-ar": ["رمز البوت", "ويب هوك وارد"],
                 "examples": ["bot_token"],
-                "description": "`bot_token` reaches any channel or person; `incoming_webhook` the one channel it was made for."
+                "description": "`bot_token` reaches any channel or person; `incoming_webhook` the one channel it was made for.",
+                "x-description-ar": "يصل `bot_token` إلى أي قناة أو شخص؛ و`incoming_webhook` إلى القناة التي أُنشئ لها فقط."
             },
             "channel": {
-                "type": "string", "title": "Default channel", "pattern": "^[CGDUW][A-Z0-9]{2,30}$",
+                "type": "string", "title": "Default channel", "x-title-ar": "القناة الافتراضية", "pattern": "^[CGDUW][A-Z0-9]{2,30}$",
                 "examples": ["C0123ABCD"],
-                "description": "The channel or member id for recipients whose address is `default`. Optional."
+                "description": "The channel or member id for recipients whose address is `default`. Optional.",
+                "x-description-ar": "معرّف القناة أو العضو للمستلمين الذين عنوانهم `default`. اختياري."
             },
             "link_text": {
-                "type": "string", "title": "Button text", "maxLength": LINK_TEXT_MAX_CHARS, "examples": ["Start now"],
-                "description": "The words on the button that opens a message's link. By default \"Open\", in the recipient's language."
+                "type": "string", "title": "Button text", "x-title-ar": "نص الزر", "maxLength": LINK_TEXT_MAX_CHARS, "examples": ["Start now"],
+                "description": "The words on the button that opens a message's link. By default \"Open\", in the recipient's language.",
+                "x-description-ar": "الكلمات على الزر الذي يفتح رابط الرسالة. الافتراضي «فتح» بلغة المستلم."
             }
         }
     })

@@ -210,18 +210,24 @@ pub(crate) fn catalog() -> CatalogEntry {
         kind: "email",
         provider: Provider::Smtp,
         name: "SMTP",
+        name_ar: "SMTP",
         description: "E-mail through any SMTP server: your own, or your provider's submission server.",
+        description_ar: "البريد عبر أي خادم SMTP: خادمك أو خادم الإرسال لدى مزوّدك.",
         schema: schema(),
         secrets: vec![SecretField {
             name: "password",
             title: "Password",
+            title_ar: "كلمة المرور",
             description: "The password of the user name; an app password if the account uses two-factor sign-in.",
+            description_ar: "كلمة مرور اسم المستخدم؛ أو كلمة مرور تطبيق إن كان الحساب يستخدم التحقق بخطوتين.",
             needed: "when `username` is set",
+            needed_ar: "عند تحديد `username`",
             required: false,
         }],
         limits: LimitDefaults {
             limits: Limits::default(),
             note: "None by default. Set the hourly and daily limits of your mail provider.",
+            note_ar: "بلا حدود افتراضيًا. حدّد الحدود بالساعة واليوم لدى مزوّد بريدك.",
         },
         docs: "docs/providers/smtp.md",
     }
@@ -230,52 +236,64 @@ pub(crate) fn catalog() -> CatalogEntry {
 fn schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "SMTP server",
+        "title": "SMTP server", "x-title-ar": "خادم SMTP",
         "type": "object",
         "additionalProperties": false,
         "required": ["host", "from_address"],
         "properties": {
             "host": {
-                "type": "string", "title": "Host", "maxLength": 253, "examples": ["smtp.example.com"],
-                "description": "The mail server's host name. It must resolve to public addresses."
+                "type": "string", "title": "Host", "x-title-ar": "المضيف", "maxLength": 253, "examples": ["smtp.example.com"],
+                "description": "The mail server's host name. It must resolve to public addresses.",
+                "x-description-ar": "اسم مضيف خادم البريد. يجب أن يشير إلى عناوين عامة."
             },
             "port": {
-                "type": "integer", "title": "Port", "minimum": 1, "maximum": 65535, "default": SUBMISSION,
+                "type": "integer", "title": "Port", "x-title-ar": "المنفذ", "minimum": 1, "maximum": 65535, "default": SUBMISSION,
                 "examples": [587, 465, 2525, 25],
-                "description": "587 with STARTTLS, 465 with TLS. Only 25, 465, 587 and 2525 are allowed."
+                "description": "587 with STARTTLS, 465 with TLS. Only 25, 465, 587 and 2525 are allowed.",
+                "x-description-ar": "587 مع STARTTLS، و465 مع TLS. يُسمح بالمنافذ 25 و465 و587 و2525 فقط."
             },
             "security": {
-                "type": "string", "title": "Security", "enum": ["starttls", "tls", "none"], "default": "starttls",
+                "type": "string", "title": "Security", "x-title-ar": "التأمين", "enum": ["starttls", "tls", "none"],
+                "x-enum-titles": ["STARTTLS", "TLS", "No encryption"],
+                "x-enum-titles-ar": ["STARTTLS", "TLS", "بلا تشفير"],
+                "default": "starttls",
                 "examples": ["starttls"],
-                "description": "`starttls` for port 587, `tls` for port 465. `none` sends in plain text and excludes a login."
+                "description": "`starttls` for port 587, `tls` for port 465. `none` sends in plain text and excludes a login.",
+                "x-description-ar": "`starttls` للمنفذ 587، و`tls` للمنفذ 465. أما `none` فيرسل بلا تشفير ولا يسمح بتسجيل الدخول."
             },
             "username": {
-                "type": "string", "title": "User name", "maxLength": 320, "examples": ["news@example.com"],
-                "description": "Leave empty if the server takes mail without a login."
+                "type": "string", "title": "User name", "x-title-ar": "اسم المستخدم", "maxLength": 320, "examples": ["news@example.com"],
+                "description": "Leave empty if the server takes mail without a login.",
+                "x-description-ar": "اتركه فارغًا إن كان الخادم يقبل البريد بلا تسجيل دخول."
             },
             "from_address": {
-                "type": "string", "format": "email", "title": "From address", "maxLength": 254,
+                "type": "string", "format": "email", "title": "From address", "x-title-ar": "عنوان المرسل", "maxLength": 254,
                 "examples": ["news@example.com"],
-                "description": "The address that messages come from. The server must allow the account to use it."
+                "description": "The address that messages come from. The server must allow the account to use it.",
+                "x-description-ar": "العنوان الذي تصدر عنه الرسائل. يجب أن يسمح الخادم للحساب باستخدامه."
             },
             "from_name": {
-                "type": "string", "title": "From name", "maxLength": 100, "examples": ["Acme Security"],
-                "description": "The name shown beside the from address, in any script."
+                "type": "string", "title": "From name", "x-title-ar": "اسم المرسل", "maxLength": 100, "examples": ["Acme Security"],
+                "description": "The name shown beside the from address, in any script.",
+                "x-description-ar": "الاسم الظاهر بجانب عنوان المرسل، بأي كتابة."
             },
             "reply_to": {
-                "type": "string", "format": "email", "title": "Reply-to address", "maxLength": 254,
+                "type": "string", "format": "email", "title": "Reply-to address", "x-title-ar": "عنوان الرد", "maxLength": 254,
                 "examples": ["support@example.com"],
-                "description": "Where answers go, if not to the from address."
+                "description": "Where answers go, if not to the from address.",
+                "x-description-ar": "إلى أين تذهب الردود، إن لم تكن إلى عنوان المرسل."
             },
             "ca_certificate": {
-                "type": "string", "title": "Authority's certificate", "maxLength": CA_MAX_CHARS,
+                "type": "string", "title": "Authority's certificate", "x-title-ar": "شهادة الجهة المُصدِرة", "maxLength": CA_MAX_CHARS,
                 "examples": ["-----BEGIN CERTIFICATE-----\n..."],
-                "description": "PEM. Only for a server whose certificate comes from a private authority; the public authorities stay trusted."
+                "description": "PEM. Only for a server whose certificate comes from a private authority; the public authorities stay trusted.",
+                "x-description-ar": "بصيغة PEM. فقط لخادم شهادته من جهة خاصة؛ وتبقى الجهات العامة موثوقة."
             },
             "timeout_s": {
-                "type": "integer", "title": "Timeout in seconds", "default": TIMEOUT_S,
+                "type": "integer", "title": "Timeout in seconds", "x-title-ar": "المهلة بالثواني", "default": TIMEOUT_S,
                 "minimum": TIMEOUT_RANGE_S.start(), "maximum": TIMEOUT_RANGE_S.end(), "examples": [TIMEOUT_S],
-                "description": "How long one step of the conversation with the server may take."
+                "description": "How long one step of the conversation with the server may take.",
+                "x-description-ar": "أطول مدة لخطوة واحدة من التخاطب مع الخادم."
             }
         }
     })

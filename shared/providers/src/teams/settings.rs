@@ -145,18 +145,24 @@ pub(crate) fn catalog() -> CatalogEntry {
         kind: "teams",
         provider: Provider::Teams,
         name: "Microsoft Teams",
+        name_ar: "Microsoft Teams",
         description: "Teams messages to one channel or chat, as Adaptive Cards, through a workflow's webhook.",
+        description_ar: "رسائل Teams إلى قناة أو محادثة واحدة، على هيئة بطاقات تكيّفية، عبر ويب هوك لسير عمل.",
         schema: schema(),
         secrets: vec![SecretField {
             name: WEBHOOK_URL,
             title: "Workflow URL",
+            title_ar: "عنوان سير العمل",
             description: "The URL that the workflow shows under \"When a Teams webhook request is received\". Whoever has it can post.",
+            description_ar: "العنوان الذي يعرضه سير العمل تحت «When a Teams webhook request is received». كل من يملكه يستطيع النشر.",
             needed: "always",
+            needed_ar: "دائمًا",
             required: true,
         }],
         limits: LimitDefaults {
             limits: default_limits(),
             note: "Teams throttles more than four requests a second to one webhook. Workflows have daily limits of their own, by the licence of their owner.",
+            note_ar: "يقيّد Teams ما زاد على أربعة طلبات في الثانية إلى ويب هوك واحد. ولمسارات العمل حدود يومية خاصة بحسب ترخيص مالكها.",
         },
         docs: "docs/providers/teams.md",
     }
@@ -165,22 +171,28 @@ pub(crate) fn catalog() -> CatalogEntry {
 fn schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Microsoft Teams",
+        "title": "Microsoft Teams", "x-title-ar": "Microsoft Teams",
         "type": "object",
         "additionalProperties": false,
         "properties": {
             "title": {
-                "type": "string", "title": "Title", "maxLength": TITLE_MAX_CHARS, "examples": ["Acme Security"],
-                "description": "The heading of messages that have no subject. By default they have none."
+                "type": "string", "title": "Title", "x-title-ar": "العنوان", "maxLength": TITLE_MAX_CHARS, "examples": ["Acme Security"],
+                "description": "The heading of messages that have no subject. By default they have none.",
+                "x-description-ar": "عنوان الرسائل التي لا موضوع لها. افتراضيًا لا عنوان لها."
             },
             "theme": {
-                "type": "string", "title": "Theme", "default": "default",
-                "enum": ["default", "emphasis", "accent", "good", "warning", "attention"], "examples": ["accent"],
-                "description": "The colour behind the heading."
+                "type": "string", "title": "Theme", "x-title-ar": "اللون", "default": "default",
+                "enum": ["default", "emphasis", "accent", "good", "warning", "attention"],
+                "x-enum-titles": ["Default", "Emphasis", "Accent", "Good", "Warning", "Attention"],
+                "x-enum-titles-ar": ["افتراضي", "تأكيد", "مميّز", "إيجابي", "تحذير", "تنبيه"],
+                "examples": ["accent"],
+                "description": "The colour behind the heading.",
+                "x-description-ar": "اللون خلف العنوان."
             },
             "link_text": {
-                "type": "string", "title": "Button text", "maxLength": LINK_TEXT_MAX_CHARS, "examples": ["Start now"],
-                "description": "The words on the button that opens a message's link. By default \"Open\", in the recipient's language."
+                "type": "string", "title": "Button text", "x-title-ar": "نص الزر", "maxLength": LINK_TEXT_MAX_CHARS, "examples": ["Start now"],
+                "description": "The words on the button that opens a message's link. By default \"Open\", in the recipient's language.",
+                "x-description-ar": "الكلمات على الزر الذي يفتح رابط الرسالة. الافتراضي «فتح» بلغة المستلم."
             }
         }
     })

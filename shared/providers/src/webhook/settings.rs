@@ -343,34 +343,46 @@ pub(crate) fn catalog() -> CatalogEntry {
         kind: "webhook",
         provider: Provider::Webhook,
         name: "Webhook endpoint",
+        name_ar: "نقطة استقبال الويب هوك",
         description: "Events posted to a URL of yours, signed as Standard Webhooks says. Made and changed at /v1/endpoints.",
+        description_ar: "أحداث تُرسل إلى عنوان تملكه، موقّعة وفق Standard Webhooks. تُنشأ وتُعدّل في /v1/endpoints.",
         schema: schema(),
         secrets: vec![
             SecretField {
                 name: SIGNING_SECRET,
                 title: "Signing secret",
+                title_ar: "سر التوقيع",
                 description: "What posts are signed with: whsec_ and the base64 of 24 to 64 bytes, or whsk_ and an Ed25519 private key. One is made for you if you give none.",
+                description_ar: "ما تُوقَّع به الرسائل: whsec_ ثم base64 لعدد 24 إلى 64 بايت، أو whsk_ ثم مفتاح Ed25519 خاص. يُنشأ لك واحد إن لم تُدخل شيئًا.",
                 needed: "always",
+                needed_ar: "دائمًا",
                 required: true,
             },
             SecretField {
                 name: PREVIOUS_SECRET,
                 title: "Previous signing secret",
+                title_ar: "سر التوقيع السابق",
                 description: "The signing secret before the last rotation. Posts are signed with it too until `previous_until`.",
+                description_ar: "سر التوقيع قبل آخر تدوير. تُوقَّع به الرسائل أيضًا حتى `previous_until`.",
                 needed: "never: a rotation keeps it",
+                needed_ar: "لا يُطلب أبدًا: يحفظه التدوير",
                 required: false,
             },
             SecretField {
                 name: "header.<name>",
                 title: "Custom header",
+                title_ar: "ترويسة مخصّصة",
                 description: "A header that goes with every post, such as header.Authorization. Up to 20; none of ours, of the connection's, and no Content-*.",
+                description_ar: "ترويسة ترافق كل رسالة، مثل header.Authorization. حتى 20 ترويسة؛ ليست من ترويساتنا ولا من ترويسات الاتصال، ولا Content-*.",
                 needed: "when the endpoint asks for one",
+                needed_ar: "إن طلبت نقطة الاستقبال ذلك",
                 required: false,
             },
         ],
         limits: LimitDefaults {
             limits: Limits::default(),
             note: "None: an endpoint that wants fewer says so by 429, or is given a limit here.",
+            note_ar: "بلا حدود: نقطة الاستقبال التي تريد أقل ترد بالرمز 429، أو يُحدّد لها حدّ هنا.",
         },
         docs: "docs/providers/webhook.md",
     }
@@ -378,45 +390,55 @@ pub(crate) fn catalog() -> CatalogEntry {
 
 fn schema() -> Value {
     let field = json!({
-        "type": "string", "minLength": 1, "maxLength": FIELD_MAX_CHARS, "title": "Field",
+        "type": "string", "minLength": 1, "maxLength": FIELD_MAX_CHARS, "title": "Field", "x-title-ar": "الحقل",
         "description": "A field of the event's data, with dots into objects and numbers into lists.",
+        "x-description-ar": "حقل من بيانات الحدث، بنقاط إلى داخل الكائنات وأرقام إلى داخل القوائم.",
         "examples": ["customer.country"]
     });
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Webhook endpoint",
+        "title": "Webhook endpoint", "x-title-ar": "نقطة استقبال الويب هوك",
         "type": "object",
         "additionalProperties": false,
         "required": ["url"],
         "properties": {
             "url": {
-                "type": "string", "format": "uri", "maxLength": URL_MAX_CHARS, "title": "URL",
+                "type": "string", "format": "uri", "maxLength": URL_MAX_CHARS, "title": "URL", "x-title-ar": "العنوان",
                 "examples": ["https://example.com/hooks/trunkline"],
-                "description": "Where events are posted to: https on port 443, a public address, no user name, no fragment. It is never redirected."
+                "description": "Where events are posted to: https on port 443, a public address, no user name, no fragment. It is never redirected.",
+                "x-description-ar": "إلى أين تُرسل الأحداث: https على المنفذ 443، وعنوان عام، بلا اسم مستخدم ولا جزء بعد #. ولا تُتبع إعادة التوجيه أبدًا."
             },
             "description": {
-                "type": "string", "maxLength": DESCRIPTION_MAX_CHARS, "title": "Description", "examples": ["Orders to the warehouse"],
-                "description": "What the endpoint is for, in a person's words."
+                "type": "string", "maxLength": DESCRIPTION_MAX_CHARS, "title": "Description", "x-title-ar": "الوصف", "examples": ["Orders to the warehouse"],
+                "description": "What the endpoint is for, in a person's words.",
+                "x-description-ar": "الغرض من نقطة الاستقبال، بكلمات يفهمها الناس."
             },
             "events": {
-                "type": "array", "maxItems": EVENTS_MAX, "uniqueItems": true, "title": "Event types",
+                "type": "array", "maxItems": EVENTS_MAX, "uniqueItems": true, "title": "Event types", "x-title-ar": "أنواع الأحداث",
                 "items": {"type": "string", "pattern": "^(\\*|[a-z0-9_]+(\\.[a-z0-9_]+)*(\\.\\*)?)$"},
                 "examples": [["order.created", "invoice.*"]],
-                "description": "The types of events that it wants: one, all below a word (`order.*`), or `*`. All where the list is empty."
+                "description": "The types of events that it wants: one, all below a word (`order.*`), or `*`. All where the list is empty.",
+                "x-description-ar": "أنواع الأحداث المطلوبة: نوع واحد، أو كل ما تحت كلمة (`order.*`)، أو `*`. والكل إن كانت القائمة فارغة."
             },
             "filter": filter_schema(&field),
             "transform": transform_schema(&field),
             "signing": {
-                "type": "string", "enum": ["hmac", "ed25519"], "default": "hmac", "title": "Signing", "examples": ["hmac"],
-                "description": "`hmac`: HMAC-SHA256 under a shared secret (v1). `ed25519`: a private key signs, and receivers have the public one (v1a)."
+                "type": "string", "enum": ["hmac", "ed25519"],
+                "x-enum-titles": ["Shared secret (HMAC)", "Key pair (Ed25519)"],
+                "x-enum-titles-ar": ["سر مشترك (HMAC)", "زوج مفاتيح (Ed25519)"],
+                "default": "hmac", "title": "Signing", "x-title-ar": "التوقيع", "examples": ["hmac"],
+                "description": "`hmac`: HMAC-SHA256 under a shared secret (v1). `ed25519`: a private key signs, and receivers have the public one (v1a).",
+                "x-description-ar": "`hmac`: توقيع HMAC-SHA256 بسر مشترك (v1). و`ed25519`: يوقّع مفتاح خاص، ولدى المستقبلين المفتاح العام (v1a)."
             },
             "ordered": {
-                "type": "boolean", "default": false, "title": "Strict order", "examples": [false],
-                "description": "Whether events with the same key are posted strictly one after another. One that fails holds up those after it until it is taken or given up."
+                "type": "boolean", "default": false, "title": "Strict order", "x-title-ar": "ترتيب صارم", "examples": [false],
+                "description": "Whether events with the same key are posted strictly one after another. One that fails holds up those after it until it is taken or given up.",
+                "x-description-ar": "هل تُرسل الأحداث ذات المفتاح نفسه واحدًا بعد آخر بلا استثناء. وما يفشل منها يؤخّر ما بعده حتى يُقبل أو يُتخلّى عنه."
             },
             "previous_until": {
-                "type": "integer", "readOnly": true, "title": "Previous secret until", "examples": [1_763_640_000_000_i64],
-                "description": "Until when posts are also signed with the secret before, in ms since 1970. Set by a rotation."
+                "type": "integer", "readOnly": true, "title": "Previous secret until", "x-title-ar": "السر السابق حتى", "examples": [1_763_640_000_000_i64],
+                "description": "Until when posts are also signed with the secret before, in ms since 1970. Set by a rotation.",
+                "x-description-ar": "إلى متى تُوقَّع الرسائل بالسر السابق أيضًا، بالملّي ثانية منذ 1970. يحدّده التدوير."
             }
         }
     })
@@ -424,24 +446,34 @@ fn schema() -> Value {
 
 fn filter_schema(field: &Value) -> Value {
     json!({
-        "type": "object", "title": "Filter", "additionalProperties": false, "required": ["conditions"],
+        "type": "object", "title": "Filter", "x-title-ar": "المرشِّح", "additionalProperties": false, "required": ["conditions"],
         "examples": [{"match": "all", "conditions": [{"field": "customer.country", "op": "in", "value": ["AE", "SA"]}]}],
         "description": "What must be true of an event's data.",
+        "x-description-ar": "ما يجب أن يصدق على بيانات الحدث.",
         "properties": {
-            "match": {"type": "string", "enum": ["all", "any"], "default": "all", "title": "Match", "examples": ["all"],
-                "description": "Whether all conditions must hold, or one is enough."},
+            "match": {"type": "string", "enum": ["all", "any"],
+            "x-enum-titles": ["All conditions", "Any condition"],
+            "x-enum-titles-ar": ["كل الشروط", "أي شرط"],
+                "default": "all", "title": "Match", "x-title-ar": "المطابقة", "examples": ["all"],
+                "description": "Whether all conditions must hold, or one is enough.",
+                "x-description-ar": "هل تلزم كل الشروط، أم يكفي واحد منها."},
             "conditions": {
-                "type": "array", "maxItems": CONDITIONS_MAX, "title": "Conditions",
-                "description": "What is compared.", "examples": [[{"field": "total", "op": "gte", "value": 100}]],
+                "type": "array", "maxItems": CONDITIONS_MAX, "title": "Conditions", "x-title-ar": "الشروط",
+                "description": "What is compared.",
+                "x-description-ar": "ما الذي يُقارن.", "examples": [[{"field": "total", "op": "gte", "value": 100}]],
                 "items": {
                     "type": "object", "additionalProperties": false, "required": ["field", "op"],
                     "properties": {
                         "field": field,
-                        "op": {"type": "string", "title": "Operator", "examples": ["eq"],
+                        "op": {"type": "string", "title": "Operator", "x-title-ar": "المعامل", "examples": ["eq"],
                             "enum": ["eq", "ne", "in", "exists", "absent", "gt", "gte", "lt", "lte", "prefix", "contains"],
-                            "description": "How. A field that is not there meets only `ne` and `absent`."},
-                        "value": {"title": "Value", "examples": ["AE"],
-                            "description": "With what: a list for `in`, a number for `gt` and its like, a text for `prefix`, nothing for `exists` and `absent`."}
+                            "x-enum-titles": ["is", "is not", "is one of", "is there", "is not there", "is more than", "is at least", "is less than", "is at most", "begins with", "contains"],
+                            "x-enum-titles-ar": ["يساوي", "لا يساوي", "أحد", "موجود", "غير موجود", "أكبر من", "لا يقل عن", "أصغر من", "لا يزيد على", "يبدأ بـ", "يحتوي"],
+                            "description": "How. A field that is not there meets only `ne` and `absent`.",
+                            "x-description-ar": "كيف تتم المقارنة. الحقل غير الموجود لا يحقق إلا `ne` و`absent`."},
+                        "value": {"title": "Value", "x-title-ar": "القيمة", "examples": ["AE"],
+                            "description": "With what: a list for `in`, a number for `gt` and its like, a text for `prefix`, nothing for `exists` and `absent`.",
+                            "x-description-ar": "بماذا تُقارن: قائمة لـ `in`، وعدد لـ `gt` وأمثاله، ونص لـ `prefix`، ولا شيء لـ `exists` و`absent`."}
                     }
                 }
             }
@@ -451,16 +483,20 @@ fn filter_schema(field: &Value) -> Value {
 
 fn transform_schema(field: &Value) -> Value {
     json!({
-        "type": "object", "title": "Transformation", "additionalProperties": false,
+        "type": "object", "title": "Transformation", "x-title-ar": "التحويل", "additionalProperties": false,
         "examples": [{"pick": ["id", "total"], "rename": {"total": "amount"}, "constant": {"source": "shop"}}],
         "description": "What is made of an event's data before it is posted, in this order. At most 50 entries in all.",
+        "x-description-ar": "ما يُصنع من بيانات الحدث قبل إرساله، بهذا الترتيب. 50 مدخلًا على الأكثر.",
         "properties": {
-            "pick": {"type": "array", "items": field, "title": "Pick", "examples": [["id", "total"]],
-                "description": "The fields that stay; all of them where this is empty."},
-            "rename": {"type": "object", "additionalProperties": field, "title": "Rename", "examples": [{"total": "amount"}],
-                "description": "Old names and new ones."},
-            "constant": {"type": "object", "title": "Constants", "examples": [{"source": "shop"}],
-                "description": "Fields that are set, whatever they were."}
+            "pick": {"type": "array", "items": field, "title": "Pick", "x-title-ar": "الانتقاء", "examples": [["id", "total"]],
+                "description": "The fields that stay; all of them where this is empty.",
+                "x-description-ar": "الحقول التي تبقى؛ وكلها إن كان هذا فارغًا."},
+            "rename": {"type": "object", "additionalProperties": field, "title": "Rename", "x-title-ar": "إعادة التسمية", "examples": [{"total": "amount"}],
+                "description": "Old names and new ones.",
+                "x-description-ar": "الأسماء القديمة والجديدة."},
+            "constant": {"type": "object", "title": "Constants", "x-title-ar": "الثوابت", "examples": [{"source": "shop"}],
+                "description": "Fields that are set, whatever they were.",
+                "x-description-ar": "حقول تُضبط، أيًّا كانت قيمتها."}
         }
     })
 }
