@@ -21,11 +21,11 @@ impl Way {
     /// provider's, a retry to come, a cancellation.
     #[must_use]
     pub fn of(entry: &Entry) -> Option<Self> {
-        let ended = match (entry.kind, entry.event.as_str()) {
-            (EntryType::Delivery, "delivery.sent" | "delivery.failed") => true,
-            (EntryType::Webhook, "webhook.delivered" | "webhook.failed") => true,
-            _ => false,
-        };
+        let ended = matches!(
+            (entry.kind, entry.event.as_str()),
+            (EntryType::Delivery, "delivery.sent" | "delivery.failed")
+                | (EntryType::Webhook, "webhook.delivered" | "webhook.failed")
+        );
         if !ended || entry.direction != Direction::Outbound {
             return None;
         }

@@ -244,9 +244,9 @@ mod tests {
         http::StatusCode,
         routing::{get, post},
     };
-    use domain::{ids::KeyId, key::KeyRefusal, principal::Scope};
+    use domain::{ids::KeyId, key::KeyRefusal, log::Filter, principal::Scope, time::Timestamp};
     use serde_json::{Value, json};
-    use store::StoreError;
+    use store::{LogQuery, StoreError, memory::MemoryStore};
 
     async fn echo(Json(body): Json<Value>) -> Json<Value> {
         Json(body)
@@ -384,6 +384,30 @@ mod tests {
             assert_eq!(answer.status(), status);
             assert_eq!(answer.headers()["content-type"], PROBLEM_JSON);
         }
+    }
+
+    #[tokio::test]
+    async fn what_our_own_code_changes_is_in_the_log_and_its_looks_are_not() {
+        let store = Lazy::ready(MemoryStore::default());
+        let router = Router::new()
+            .route("/v1/keys", get(async || StatusCode::OK).post(async || StatusCode::CREATED))
+            .route("/v1/keys/{id}", get(read).delete(read));
+        let app = App::new(router).recording(store.clone());
+        let context = serde_json::to_value(key_of("acme", "keys:*")).unwrap();
+        let Identity::Tenant(caller) = Identity::read(&serde_json::from_value(context).unwrap()) else { panic!() };
+        let key = "/v1/keys/key_01JD0000000000000000000000";
+        for (method, path) in
+            [(Method::GET, "/v1/keys"), (Method::GET, key), (Method::POST, "/v1/keys"), (Method::DELETE, key)]
+        {
+            let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+            app.answer_within(&caller, request, crate::testing::REQUEST_ID).await;
+        }
+        let everything = LogQuery { filter: Filter::default(), since: Timestamp(0), until: None };
+        let found = store.log(&caller.scope, &everything, None, 9).await.unwrap().items;
+        let mut told: Vec<_> = found.iter().map(|it| (it.entry.event.as_str(), it.entry.http_status)).collect();
+        told.sort_unstable();
+        assert_eq!(told, [("DELETE /v1/keys/{id}", Some(404)), ("POST /v1/keys", Some(201))]);
+        assert!(found.iter().all(|it| it.entry.principal.as_ref() == Some(&caller.principal)), "{found:?}");
     }
 
     #[tokio::test]

@@ -112,8 +112,9 @@ fn counted(scope: &TenantScope, hour: Timestamp, tally: &Tally) -> Write {
     let newest = tally.sends.iter().filter_map(|(way, sends)| Some((format!("l{}", way_name(way)), sends.last_at?)));
     let moments: Vec<(String, Timestamp)> = newest.collect();
     let sums: Vec<String> = all.iter().map(|(name, _)| format!("#{name} :{name}")).collect();
-    let sets: String = moments.iter().map(|(name, _)| format!(", #{name} = :{name}")).collect();
-    let expression = format!("SET #ttl = :ttl{sets} ADD {}", sums.join(", "));
+    let sets = moments.iter().map(|(name, _)| format!("#{name} = :{name}"));
+    let sets: Vec<String> = ["#ttl = :ttl".to_owned()].into_iter().chain(sets).collect();
+    let expression = format!("SET {} ADD {}", sets.join(", "), sums.join(", "));
     let write = Write::update(keys::log_hour(scope, hour), expression)
         .value(":ttl", number(hour.plus_ms(KEEP_MS).as_seconds()));
     let write = moments.into_iter().fold(write, |write, (name, at)| write.value(&format!(":{name}"), number(at.0)));
