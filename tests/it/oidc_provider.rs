@@ -79,6 +79,12 @@ impl OidcProvider {
         })
     }
 
+    /// Registers one more address to which people may be sent back, as an admin does at a provider's own page.
+    pub(crate) async fn register(&self, redirect_uri: &str) {
+        let sent = self.http.post(format!("{}/redirect-uri", self.issuer)).body(redirect_uri.to_owned()).send().await;
+        assert!(sent.unwrap().status().is_success(), "{redirect_uri}");
+    }
+
     /// Signs whatever it is given, with its own key or another.
     pub(crate) async fn forge(&self, key: &str, header: &Value, payload: &Value) -> String {
         let body = json!({"key": key, "header": header, "payload": payload});

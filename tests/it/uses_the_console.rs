@@ -7,7 +7,7 @@
 use crate::{
     await_until::await_until,
     endpoint::{Endpoint, always, post_event, status},
-    oidc_provider::install,
+    oidc_provider::{OidcProvider, install},
     stack::Stack,
     tenant::{Tenant, message},
 };
@@ -33,7 +33,12 @@ async fn every_job_is_done_in_a_browser_and_every_page_is_for_everyone() {
     });
     tenant.post("/v1/integrations?test=false", &broken).await.expect(201);
     make_traffic(&tenant).await;
+    let company = OidcProvider::start(stack.folder(), &format!("{}/v1/sign-in/callback", stack.api_url)).await;
+    let sign_in = tenant.create(&company.settings()).await;
+    company.register(&format!("{}/signed-in/{sign_in}", stack.console_url)).await;
+    let organisation = tenant.id.clone();
     let (console, key, smtp) = (stack.console_url.clone(), tenant.key.clone(), stack.smtp.clone());
+    let receivers = stack.webhook.as_ref().map(|double| double.url.clone()).unwrap_or_default();
     let walked = tokio::task::spawn_blocking(move || {
         let judge = install("console").unwrap_or_else(|error| panic!("{error}"));
         let mut walk = Command::new(&judge.node);
@@ -42,6 +47,8 @@ async fn every_job_is_done_in_a_browser_and_every_page_is_for_everyone() {
         walk.env("SMTP_PORT", smtp.port.to_string())
             .env("SMTP_USER", smtp.username)
             .env("SMTP_PASSWORD", smtp.password);
+        walk.env("RECEIVERS", receivers);
+        walk.env("TENANT", organisation).env("SIGN_IN", sign_in);
         walk.env("CHROMIUM", env::var_os("TRUNKLINE_CHROMIUM").unwrap_or_default());
         walk.output().expect("Node runs")
     });

@@ -53,6 +53,9 @@ use std::{fmt::Display, sync::Arc};
 use store::{Integrations, StoreError};
 use subtle::ConstantTimeEq;
 
+#[cfg(test)]
+mod tests;
+
 /// What these handlers work with.
 struct Organisation<S, P, K> {
     console: Arc<Console<S, P>>,

@@ -51,7 +51,7 @@ impl ::endpoints::Place for Test {
 }
 
 #[derive(Clone, Default)]
-struct SharedKms(Arc<MemoryKms>);
+pub(crate) struct SharedKms(Arc<MemoryKms>);
 
 impl Kms for SharedKms {
     async fn data_key(&self, context: &SealContext) -> Result<DataKey, VaultError> {
@@ -74,6 +74,7 @@ const URL: &str = "http://127.0.0.1:4566/base";
 pub(crate) struct Stage {
     pub(crate) store: Lazy<MemoryStore>,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) vault: Arc<Vault<SharedKms>>,
     app: App,
 }
 
@@ -153,8 +154,14 @@ impl Stage {
         let tries = ::sign_in::Hub { flow: flow(), public_url: Some(URL.to_owned()) };
         let door = flow();
         let (queues, kms) = (Arc::new(MemoryQueues::default()), SharedKms::default());
-        let hub: Hub<Test> =
-            Hub { connections, store: store.clone(), vault, queues: queues.clone(), guard, clock: clock.clone() };
+        let hub: Hub<Test> = Hub {
+            connections,
+            store: store.clone(),
+            vault: vault.clone(),
+            queues: queues.clone(),
+            guard,
+            clock: clock.clone(),
+        };
         let sender = deliveries::Hub { store: store.clone(), queues, clock: clock.clone() };
         let keys = keys::Keys { store: store.clone(), clock: clock.clone(), bcrypt_cost: 4, tiers: Tiers::default() };
         let hooks = hooks::Hooks { store: store.clone(), vault: Vault::new(kms, clock.clone()), clock: clock.clone() };
@@ -176,7 +183,7 @@ impl Stage {
             let tenant = Tenant::new(tenant.parse().unwrap(), tenant.to_owned(), START);
             store.create_tenant(&tenant, &audit()).await.unwrap();
         }
-        Self { app: App::new(router(Arc::new(console), door)), store, clock }
+        Self { app: App::new(router(Arc::new(console), door)), store, clock, vault }
     }
 
     /// A key of a tenant with these grants.
@@ -225,7 +232,11 @@ impl Stage {
 
     /// Somebody who is signed in with this key.
     pub(crate) async fn browser(&self, key: &ApiKey) -> Browser {
-        let session = self.sign_in(key).await.cookie("__Host-session").unwrap();
+        self.browser_of(self.sign_in(key).await.cookie("__Host-session").unwrap()).await
+    }
+
+    /// Somebody who is signed in by this session.
+    pub(crate) async fn browser_of(&self, session: String) -> Browser {
         let page = self.get(&session, "/console/account").await;
         assert_eq!(page.status, 200, "{}", page.body);
         let start = page.body.find("name=\"csrf\" value=\"").unwrap() + 19;
@@ -250,6 +261,15 @@ impl Stage {
         let request = Request::get(path)
             .header(header::HOST, "127.0.0.1:4566")
             .header(header::COOKIE, format!("__Host-session={session}; __Host-flash={flash}"));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// A part of a page, as the script asks for it.
+    pub(crate) async fn part(&self, session: &str, path: &str, part: &str) -> Seen {
+        let request = Request::get(path)
+            .header(header::HOST, "127.0.0.1:4566")
+            .header("x-part", part)
+            .header(header::COOKIE, format!("__Host-session={session}"));
         self.send(request.body(Body::empty()).unwrap()).await
     }
 

@@ -69,6 +69,14 @@ const provider = new Provider(issuer, {
   },
 });
 
+// Where the application may be sent back to besides: `POST /redirect-uri` registers one more, as an admin would at the
+// provider's own page.
+const registered = new Set();
+const { redirectUriAllowed } = provider.Client.prototype;
+provider.Client.prototype.redirectUriAllowed = function (uri) {
+  return registered.has(uri) || redirectUriAllowed.call(this, uri);
+};
+
 const base64url = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 const PSS = { padding: crypto.constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
 
@@ -87,10 +95,13 @@ function forge({ key, header, payload }) {
 
 const serve = provider.callback();
 server.on('request', async (request, response) => {
-  if (request.url !== '/forge') return serve(request, response);
-  const body = [];
-  for await (const chunk of request) body.push(chunk);
-  response.end(forge(JSON.parse(Buffer.concat(body).toString())));
+  if (!['/forge', '/redirect-uri'].includes(request.url)) return serve(request, response);
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const body = Buffer.concat(chunks).toString();
+  if (request.url === '/forge') return response.end(forge(JSON.parse(body)));
+  registered.add(body);
+  response.end();
 });
 
 const ready = JSON.stringify({ issuer, kid: KID, jwk: own.publicKey.export({ format: 'jwk' }) });

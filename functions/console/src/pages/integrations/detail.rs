@@ -1,11 +1,12 @@
 //! `GET /console/integrations/{id}`: how one does, what went wrong with it and what to do, its settings.
 
-use super::fields::label;
+use super::fields::{Entry, catalog};
 use crate::{
     api::Listed,
+    charts::{self, Point},
     language::Language,
     page::Page,
-    parts::{self, Point, TESTS, facts, kind_name, provider_name, tile},
+    parts::{self, TESTS, facts, kind_name, provider_name, tile},
     visit::Visit,
 };
 use api::integrations::{HealthView, IntegrationView, TestView, UsageView, WindowView};
@@ -24,6 +25,7 @@ pub(crate) async fn show(Path(id): Path<IntegrationId>, visit: Visit) -> Answer<
     let month: HealthView = visit.api.get(&format!("{route}/health?hours=720")).await?;
     let log: Listed<TestView> = visit.api.get(&format!("{route}/health/log?hours=24&limit={CHARTED}")).await?;
     let usage: Option<UsageView> = visit.api.look(&format!("{route}/usage")).await;
+    let entry = catalog(&visit).await?.into_iter().find(|entry| entry.provider == integration.provider.as_str());
     let link = visit.link(&format!("/integrations/{id}"));
     let body = html! {
         (parts::crumbs(&visit, "/integrations", visit.say("Integrations", "التكاملات")))
@@ -39,8 +41,9 @@ pub(crate) async fn show(Path(id): Path<IntegrationId>, visit: Visit) -> Answer<
         (chart(&visit, &log.items))
         (recent_errors(&visit, &month))
         @if let Some(usage) = &usage { (used(&visit, usage)) }
+        (super::sign_in::section(&visit, &integration))
         (probing(&visit, &integration, &link))
-        (settings(&visit, &integration))
+        (settings(&visit, &integration, entry.as_ref()))
         @if visit.may(Scope::IntegrationsWrite) && integration.kind != Kind::Webhook {
             section.danger-zone aria-labelledby="danger" {
                 h2 #danger { (visit.say("Delete", "الحذف")) }
@@ -124,7 +127,7 @@ fn chart(visit: &Visit, log: &[TestView]) -> Markup {
             @if points.len() < 2 {
                 p.quiet { (visit.say("There are too few tests for a chart yet.", "الاختبارات أقل من أن تُرسم بعد.")) }
                 @for test in log { p { (parts::result(visit, test.status)) " " (visit.time(&test.tested_at)) " " (visit.ms(test.latency_ms)) } }
-            } @else { (parts::response_times(visit, &points)) }
+            } @else { (charts::response_times(visit, &points)) }
         }
     }
 }
@@ -199,10 +202,17 @@ fn probing(visit: &Visit, integration: &IntegrationView, link: &str) -> Markup {
     }
 }
 
-fn settings(visit: &Visit, integration: &IntegrationView) -> Markup {
-    let config = integration.config.iter().map(|(name, value)| (label(visit, name, name).0, value_shown(value)));
+fn settings(visit: &Visit, integration: &IntegrationView, entry: Option<&Entry>) -> Markup {
+    fn label<'a>(visit: &Visit, entry: Option<&'a Entry>, name: &'a str) -> &'a str {
+        entry.map_or(name, |entry| entry.label(visit, name))
+    }
+    let config = integration.config.iter().map(|(name, value)| {
+        let choice = value.as_str().and_then(|value| entry?.choice(visit, name, value));
+        let shown = choice.map_or_else(|| value_shown(value), |words| html! { (words) });
+        (label(visit, entry, name), shown)
+    });
     let mask = |mask: &str| html! { code dir="ltr" { (mask) } };
-    let secrets = integration.secrets.iter().map(|(name, value)| (label(visit, name, name).0, mask(value)));
+    let secrets = integration.secrets.iter().map(|(name, value)| (label(visit, entry, name), mask(value)));
     let rows: Vec<_> = config.chain(secrets).collect();
     html! {
         section aria-labelledby="settings" {
