@@ -1,10 +1,11 @@
 //! What the API finds wrong with a form, told to whoever filled it in.
 //!
-//! The API's sentences are English. A reader of Arabic gets the gist by the fault's code, and the sentence behind it as a
-//! detail, marked as English.
+//! The API's sentences are English. A reader of Arabic gets what the fault's code means, which the API keeps in both
+//! languages, and the sentence behind it as a detail, marked as English.
 
 use crate::{language::Language, page::title_of, parts, view::View};
 use ::api::{
+    fault::FaultCode,
     integrations::TestView,
     problem::{FieldProblem, Problem, ProblemKind},
 };
@@ -15,14 +16,10 @@ pub(crate) fn of<'a>(faults: &'a [FieldProblem], field: &str) -> Option<&'a Fiel
     faults.iter().find(|fault| fault.field == field)
 }
 
-/// What a fault's code says in Arabic.
+/// What a fault's code says in Arabic: of a form, or of what a test found.
 fn arabic(code: &str) -> &'static str {
-    match code {
-        "required" => "هذا الحقل مطلوب.",
-        "unknown" => "هذا الحقل غير معروف هنا.",
-        "too_many" => "القيم أكثر مما يُقبل.",
-        _ => "القيمة غير مقبولة.",
-    }
+    let of_test = || domain::failure::explain(code).map(|words| words.ar);
+    FaultCode::of(code).map(FaultCode::arabic).or_else(of_test).unwrap_or("القيمة غير مقبولة.")
 }
 
 /// A fault in the reader's language.
@@ -31,6 +28,25 @@ pub(crate) fn words(view: &View, fault: &FieldProblem) -> Markup {
         @if view.language == Language::Arabic { (arabic(&fault.code)) " " }
         span lang="en" dir="auto" { (fault.message) }
     }
+}
+
+/// The same for a form that has each list in one field, an entry a line: what is wrong with `to[2]` is said of `to`, with its
+/// line. `named` says how the form names a field of the API's.
+pub(crate) fn by_line(problem: &Problem, named: impl Fn(&str) -> String) -> Problem {
+    let mut errors: Vec<FieldProblem> = Vec::new();
+    for fault in &problem.errors {
+        let entry = fault.field.strip_suffix(']').and_then(|name| name.rsplit_once('['));
+        let line = entry.and_then(|(list, place)| Some((list, place.parse::<usize>().ok()? + 1)));
+        let (field, message) = match line {
+            Some((list, line)) => (named(list), format!("line {line}: {}", fault.message)),
+            None => (named(&fault.field), fault.message.clone()),
+        };
+        match errors.iter_mut().find(|known| known.field == field) {
+            Some(known) => known.message = format!("{}; {message}", known.message),
+            None => errors.push(FieldProblem { field, code: fault.code.clone(), message }),
+        }
+    }
+    Problem { errors, ..problem.clone() }
 }
 
 /// What the API says against a form: in short, what its test found, and the faults of fields that the form does not show

@@ -280,23 +280,30 @@ fn foot(view: &View) -> Markup {
 /// A problem's few words.
 pub(crate) fn title_of(view: &View, kind: ProblemKind) -> &'static str {
     let arabic = match kind {
-        ProblemKind::Forbidden | ProblemKind::NoRole => "لا تسمح صلاحياتك بذلك",
+        ProblemKind::MalformedJson => "تعذّرت قراءة المُرسَل",
+        ProblemKind::Unauthenticated => "يلزم تسجيل الدخول",
+        ProblemKind::KeyRevoked => "أُلغي المفتاح",
+        ProblemKind::KeyExpired => "انتهت صلاحية المفتاح",
+        ProblemKind::KeySuspended => "المفتاح موقوف",
+        ProblemKind::WebhookRefused => "لم يثبت مصدر البلاغ",
+        ProblemKind::TokenExpired => "انتهت صلاحية رمز الدخول",
+        ProblemKind::NoRole => "لا دور لهذا المستخدم هنا",
+        ProblemKind::AddressNotAllowed => "لا يُسمح باستخدام المفتاح من هذا العنوان",
+        ProblemKind::Forbidden => "لا تسمح صلاحياتك بذلك",
         ProblemKind::NotFound => "غير موجود",
         ProblemKind::MethodNotAllowed => "لا تُفتح هذه الصفحة مباشرة",
         ProblemKind::Conflict => "يتعارض ذلك مع الحالة الراهنة",
         ProblemKind::NotReady => "الحملة غير جاهزة للانطلاق",
         ProblemKind::BodyTooLarge => "المُرسَل أكبر مما يُقبل",
-        ProblemKind::InvalidRequest | ProblemKind::MalformedJson => "بعض الحقول ناقصة أو خاطئة",
+        ProblemKind::WrongContentType => "نوع المُرسَل غير مقبول",
+        ProblemKind::InvalidRequest => "بعض الحقول ناقصة أو خاطئة",
         ProblemKind::ConnectionTestFailed => "فشل اختبار الاتصال",
+        ProblemKind::IdempotencyMismatch => "استُخدم مفتاح التكرار من قبل لمحتوى آخر",
         ProblemKind::RateLimited => "طلبات كثيرة جدًا",
+        ProblemKind::WebhookMalformed => "تعذّر فهم نداء الويب هوك",
+        ProblemKind::WebhookDisabled => "الويب هوك معطّل",
+        ProblemKind::Internal => "حدث خطأ لدينا",
         ProblemKind::Unavailable => "غير متاح مؤقتًا",
-        ProblemKind::Unauthenticated
-        | ProblemKind::KeyRevoked
-        | ProblemKind::KeyExpired
-        | ProblemKind::KeySuspended
-        | ProblemKind::TokenExpired
-        | ProblemKind::AddressNotAllowed => "لم يُقبل المفتاح",
-        _ => "حدث خطأ لدينا",
     };
     match view.language {
         Language::English => kind.title(),

@@ -36,8 +36,8 @@ pub(crate) async fn choose(visit: Visit) -> Answer<Page> {
             @for entry in &entries {
                 li {
                     a.card href=(visit.link(&format!("/integrations/new/{}", entry.provider))) {
-                        strong { (entry.name) }
-                        span.quiet lang="en" dir="auto" { (entry.description) }
+                        strong { (entry.name(&visit)) }
+                        span.quiet { (entry.description(&visit)) }
                     }
                 }
             }
@@ -117,14 +117,13 @@ pub(super) fn tested_note(view: &View, test: &TestView) -> Markup {
 }
 
 fn form_page(visit: &Visit, entry: &Entry, entered: &Entered<'_>, note: &Markup) -> Page {
-    let title = format!("{} {}", visit.say("Connect", "وصل"), entry.name);
-    let name = entered.form.map_or(entry.name.as_str(), |form| form.text("name"));
+    let title = format!("{} {}", visit.say("Connect", "وصل"), entry.name(visit));
+    let name = entered.form.map_or_else(|| entry.name(visit), |form| form.text("name"));
     let name_field = Field::new(visit, "name", visit.say("Name", "الاسم"), "").required().judged(entered.errors);
     let defaults = Map::new();
-    let note_of_limits = entry.limits.get("note").and_then(|note| note.as_str()).unwrap_or_default();
     let body = html! {
         h1 { (title) }
-        p.quiet lang="en" dir="auto" { (entry.description) }
+        p.quiet { (entry.description(visit)) }
         (note)
         form.card.form method="post" {
             (visit.token())
@@ -138,7 +137,7 @@ fn form_page(visit: &Visit, entry: &Entry, entered: &Entered<'_>, note: &Markup)
             }
             details open[entered.errors.iter().any(|error| error.field.starts_with("limits"))] {
                 summary { (visit.say("Limits", "الحدود")) }
-                p.help lang="en" dir="auto" { (note_of_limits) }
+                p.help { (entry.limits_note(visit)) }
                 (limit_fields(visit, &defaults, entered))
             }
             div.actions {

@@ -12,11 +12,19 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Entry {
     pub(super) provider: String,
-    pub(super) name: String,
-    pub(super) description: String,
+    name: String,
+    name_ar: String,
+    description: String,
+    description_ar: String,
     schema: Schema,
     pub(super) secrets: Vec<SecretEntry>,
-    pub(super) limits: Map<String, Value>,
+    limits: LimitsEntry,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct LimitsEntry {
+    note: String,
+    note_ar: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -32,8 +40,16 @@ struct Schema {
 struct Property {
     r#type: Value,
     title: String,
+    #[serde(rename = "x-title-ar")]
+    title_ar: String,
     description: String,
+    #[serde(rename = "x-description-ar")]
+    description_ar: String,
     r#enum: Vec<Value>,
+    #[serde(rename = "x-enum-titles")]
+    enum_titles: Vec<String>,
+    #[serde(rename = "x-enum-titles-ar")]
+    enum_titles_ar: Vec<String>,
     default: Value,
     examples: Vec<Value>,
     minimum: Option<i64>,
@@ -47,8 +63,11 @@ struct Property {
 pub(super) struct SecretEntry {
     pub(super) name: String,
     title: String,
+    title_ar: String,
     description: String,
+    description_ar: String,
     needed: String,
+    needed_ar: String,
     required: bool,
 }
 
@@ -72,57 +91,27 @@ const ORDER: &[&str] = &[
     "stream",
 ];
 
-/// What is said in Arabic of fields that several providers have. The catalog itself is in English.
-const ARABIC: &[(&str, &str)] = &[
-    ("host", "المضيف"),
-    ("port", "المنفذ"),
-    ("security", "التأمين"),
-    ("username", "اسم المستخدم"),
-    ("password", "كلمة المرور"),
-    ("from_address", "عنوان المرسل"),
-    ("from_name", "اسم المرسل"),
-    ("reply_to", "عنوان الرد"),
-    ("ca_certificate", "شهادة الجهة المُصدِرة"),
-    ("timeout_s", "المهلة بالثواني"),
-    ("mode", "الوضع"),
-    ("auth", "طريقة دخول التطبيق"),
-    ("channel", "القناة الافتراضية"),
-    ("link_text", "نص الزر"),
-    ("directory_id", "معرّف الدليل"),
-    ("issuer", "المُصدِر"),
-    ("client_id", "معرّف التطبيق"),
-    ("client_secret", "سر التطبيق"),
-    ("audience", "الجمهور المقصود"),
-    ("roles_claim", "مطالبة الأدوار"),
-    ("capabilities_claim", "مطالبة القدرات"),
-    ("admin_roles", "أدوار المديرين"),
-    ("operator_roles", "أدوار المشغّلين"),
-    ("viewer_roles", "أدوار المطّلعين"),
-    ("certificate", "الشهادة"),
-    ("private_key", "المفتاح الخاص"),
-    ("created_by", "أنشأها"),
-    ("payload_id", "الحمولة"),
-    ("landing_page_id", "صفحة الوصول"),
-    ("login_page_id", "صفحة الدخول"),
-    ("attack_technique", "أسلوب الهجوم"),
-    ("duration_days", "المدة بالأيام"),
-    ("region", "المنطقة"),
-    ("access_key_id", "معرّف مفتاح الوصول"),
-    ("secret_access_key", "مفتاح الوصول السري"),
-    ("api_key", "مفتاح API"),
-    ("bot_token", "رمز البوت"),
-    ("webhook_url", "عنوان الويب هوك"),
-    ("server_token", "رمز الخادم"),
-];
-
-/// The label of a field: in Arabic where we have it.
-pub(super) fn label<'a>(view: &View, name: &str, english: &'a str) -> (&'a str, &'static str) {
-    if view.language == Language::Arabic
-        && let Some((_, arabic)) = ARABIC.iter().find(|(known, _)| *known == name)
-    {
-        return (arabic, "ar");
+impl Property {
+    /// What its values are called.
+    fn choices(&self, view: &View) -> Vec<(String, &str)> {
+        let titles = match view.language {
+            Language::English => &self.enum_titles,
+            Language::Arabic => &self.enum_titles_ar,
+        };
+        self.r#enum.iter().map(shown).zip(titles.iter().map(String::as_str)).collect()
     }
-    (english, "en")
+}
+
+impl SecretEntry {
+    /// What to enter, where to find it and when it is needed.
+    fn help(&self, view: &View) -> String {
+        let help = view.say(&self.description, &self.description_ar);
+        if self.required || self.needed == "always" {
+            return help.to_owned();
+        }
+        let (when, needed) = (view.say("Needed:", "متى يلزم:"), view.say(&self.needed, &self.needed_ar));
+        format!("{help} {when} {needed}.")
+    }
 }
 
 /// What a form shows: what was entered, or is saved, and what is wrong with it.
@@ -167,6 +156,35 @@ impl Entry {
         all
     }
 
+    /// Its name.
+    pub(super) fn name<'a>(&'a self, view: &View) -> &'a str {
+        view.say(&self.name, &self.name_ar)
+    }
+
+    /// What it is good for.
+    pub(super) fn description<'a>(&'a self, view: &View) -> &'a str {
+        view.say(&self.description, &self.description_ar)
+    }
+
+    /// Why its limits are as they are when nobody sets any.
+    pub(super) fn limits_note<'a>(&'a self, view: &View) -> &'a str {
+        view.say(&self.limits.note, &self.limits.note_ar)
+    }
+
+    /// What a setting or a secret is called; its own name where the catalog does not know it any more.
+    pub(super) fn label<'a>(&'a self, view: &View, name: &'a str) -> &'a str {
+        let property = self.schema.properties.get(name).map(|found| (&found.title, &found.title_ar));
+        let secret =
+            || self.secrets.iter().find(|found| found.name == name).map(|found| (&found.title, &found.title_ar));
+        property.or_else(secret).map_or(name, |(title, title_ar)| view.say(title, title_ar))
+    }
+
+    /// What a setting's value is called, where it is one of a few.
+    pub(super) fn choice(&self, view: &View, name: &str, value: &str) -> Option<&str> {
+        let choices = self.schema.properties.get(name)?.choices(view);
+        choices.into_iter().find(|(known, _)| known == value).map(|(_, words)| words)
+    }
+
     /// The names of all fields, as the API names them when something is wrong.
     pub(super) fn field_names(&self) -> Vec<String> {
         let config = self.schema.properties.keys().map(|name| format!("config.{name}"));
@@ -187,8 +205,8 @@ impl Entry {
             property.r#type == "array" || example.contains('\n') || property.max_length.is_some_and(|max| max > 2_000);
         let field = Field {
             name: &field_name,
-            title: label(view, name, &property.title),
-            help: (&property.description, "en"),
+            title: (view.say(&property.title, &property.title_ar), view.language.tag()),
+            help: (view.say(&property.description, &property.description_ar), view.language.tag()),
             example: example.lines().next().unwrap_or_default(),
             required,
             fault: entered.fault(&field_name),
@@ -200,10 +218,10 @@ impl Entry {
                 html! { input id=(id) type="checkbox" name=(field_name) value="true" checked[value == "true"] aria-describedby=[described]; }
             } else if !property.r#enum.is_empty() {
                 html! {
-                    select id=(id) name=(field_name) dir="ltr" aria-describedby=[described] aria-invalid=[wrong] {
+                    select id=(id) name=(field_name) aria-describedby=[described] aria-invalid=[wrong] {
                         @if !required { option value="" { "–" } }
-                        @for choice in property.r#enum.iter().map(shown) {
-                            option value=(choice) selected[choice == value] { (choice) }
+                        @for (choice, words) in property.choices(view) {
+                            option value=(choice) selected[choice == value] { (words) }
                         }
                     }
                 }
@@ -235,12 +253,11 @@ impl Entry {
             @for secret in &self.secrets {
                 @let name = format!("secrets.{}", secret.name);
                 @let mask = masks.and_then(|masks| masks.get(&secret.name));
-                @let needed = if secret.required || secret.needed == "always" { String::new() } else { format!(" Needed: {}.", secret.needed) };
-                @let help = format!("{}{needed}", secret.description);
+                @let help = secret.help(view);
                 @let required = secret.required && masks.is_none();
                 @let field = Field {
-                    name: &name, title: label(view, &secret.name, &secret.title), help: (&help, "en"),
-                    example: "", required, fault: entered.fault(&name),
+                    name: &name, title: (view.say(&secret.title, &secret.title_ar), view.language.tag()),
+                    help: (&help, view.language.tag()), example: "", required, fault: entered.fault(&name),
                 };
                 (field.around(view, |id, described| html! {
                     @if secret.name.contains("private_key") {
