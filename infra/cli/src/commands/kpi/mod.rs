@@ -5,12 +5,13 @@
 
 mod audience;
 mod bench;
+mod console;
 mod events;
 mod report;
 
 use super::Outcome;
 use bench::{Bench, Load};
-use report::Report;
+use report::{Measured, Report};
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 use tokio::signal::ctrl_c;
 use trunkline::{
@@ -86,6 +87,8 @@ pub(crate) async fn run(args: Args) -> Outcome {
 }
 
 async fn measure(state: &StackState, deliveries: u32, release: bool, progress: &Progress) -> Fallible<Report> {
+    // First, because it is to be what a fresh deployment takes.
+    let console = progress.step("Console", async |bar| console::first_page(state, bar).await).await?;
     let bench = progress.step("Channels connected", async |_| Bench::open(state).await).await?;
     let tests = progress.step("Test Connection", async |bar| bench.test(bar).await).await?;
     let preflights = progress.step("Preflight", async |bar| bench.preflight(bar).await).await?;
@@ -96,5 +99,5 @@ async fn measure(state: &StackState, deliveries: u32, release: bool, progress: &
     let campaigns = async |bar: &_| bench.send(campaigns, &mut arrivals, bar).await;
     let campaigns = progress.step("Campaigns, all at once", campaigns).await?;
     let events = progress.step("Events to an endpoint", async |bar| events::arrive(state, bar).await).await?;
-    Ok(Report::new(&tests, &preflights, &steady, &campaigns, &events, release))
+    Ok(Report::new(&Measured { console, tests, preflights, steady, campaigns, events }, release))
 }

@@ -3,6 +3,7 @@
 use super::{
     audience::{API, SMTP},
     bench::{Asked, Sent, ToEvent},
+    console::FirstPage,
     events::Arrived,
 };
 use crate::commands::api::table;
@@ -19,6 +20,17 @@ const EMAIL_FAILED: Target = Target::Below(1.0);
 const CHAT_FAILED: Target = Target::Below(0.5);
 const EVENT_MS: Target = Target::AtMost(2_000.0);
 const ROUND_TRIP_MS: Target = Target::AtMost(2_000.0);
+const FIRST_PAGE_MS: Target = Target::AtMost(2_000.0);
+
+/// What was found.
+pub(super) struct Measured {
+    pub(super) console: FirstPage,
+    pub(super) tests: Asked,
+    pub(super) preflights: Asked,
+    pub(super) steady: Vec<Sent>,
+    pub(super) campaigns: Vec<Sent>,
+    pub(super) events: Arrived,
+}
 
 /// All that `--json` prints.
 #[derive(Serialize)]
@@ -29,14 +41,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(
-        tests: &Asked,
-        preflights: &Asked,
-        steady: &[Sent],
-        campaigns: &[Sent],
-        events: &Arrived,
-        release: bool,
-    ) -> Self {
+    pub(super) fn new(measured: &Measured, release: bool) -> Self {
+        let Measured { console, tests, preflights, steady, campaigns, events } = measured;
         let mut lines = vec![
             Line::share("Preflight passes", PREFLIGHT, preflights.yes, preflights.times_ms.len()),
             Line::share("Test Connection passes", Target::None, tests.yes, tests.times_ms.len()),
@@ -66,6 +72,11 @@ impl Report {
         }
         lines.extend(Line::times("Event to its receiver, one a request", EVENT_MS, &events.one_ms));
         lines.extend(Line::times("Event to its receiver, 100 a request", Target::None, &events.many_ms));
+        // There is one fresh deployment to be measured.
+        let [cold, _] =
+            Line::times("Console, key to whole first page, after a deployment", FIRST_PAGE_MS, &console.cold_ms);
+        lines.push(cold);
+        lines.extend(Line::times("Console, key to whole first page", FIRST_PAGE_MS, &console.warm_ms));
         let profile = if release { "release" } else { "debug" };
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let machine = format!("{cores} cores {}, {profile} builds, emulated AWS", consts::ARCH);
