@@ -31,6 +31,7 @@ mod stage;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod verbatim;
 mod view;
 mod visit;
 

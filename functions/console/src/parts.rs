@@ -1,4 +1,4 @@
-//! What several pages are made of: badges, cards, lists of facts, tables, charts.
+//! What several pages are made of: badges, cards, lists of facts, tables.
 
 use crate::{
     language::{Counted, Language},
@@ -8,7 +8,7 @@ use crate::{
 };
 use ::api::integrations::TestView;
 use domain::{
-    channel::{Kind, Provider},
+    channel::{Channel, Kind, Provider},
     health::HealthStatus,
 };
 use maud::{Markup, html};
@@ -87,6 +87,18 @@ pub(crate) const fn kind_name(view: &View, kind: Kind) -> &'static str {
     }
 }
 
+/// The same of what campaigns are sent on.
+pub(crate) const fn channel_name(view: &View, channel: Channel) -> &'static str {
+    let kind = match channel {
+        Channel::Email => Kind::Email,
+        Channel::Slack => Kind::Slack,
+        Channel::Teams => Kind::Teams,
+        Channel::M365 => Kind::M365,
+        Channel::Webhook => Kind::Webhook,
+    };
+    kind_name(view, kind)
+}
+
 /// The name of a provider for people.
 pub(crate) const fn provider_name(provider: Provider) -> &'static str {
     match provider {
@@ -138,66 +150,6 @@ pub(crate) fn more(view: &View, link: Option<String>) -> Markup {
         @if let Some(link) = link {
             nav.more aria-label=(view.say("Pages", "الصفحات")) {
                 a.button.second href=(link) rel="next" { (view.say("Next page", "الصفحة التالية")) }
-            }
-        }
-    }
-}
-
-/// One moment in a chart of tests.
-pub(crate) struct Point<'a> {
-    pub(crate) at: &'a str,
-    pub(crate) latency_ms: u64,
-    pub(crate) status: HealthStatus,
-}
-
-/// Response times of tests, oldest first, as a line with its failures marked; the same as a table for those who do not
-/// see it. Time runs with the direction of the language.
-pub(crate) fn response_times(view: &View, points: &[Point<'_>]) -> Markup {
-    const WIDTH: usize = 640;
-    const HEIGHT: u64 = 140;
-    const ROOM: u64 = 10;
-    if points.len() < 2 {
-        return html! {};
-    }
-    let longest = points.iter().map(|point| point.latency_ms).max().unwrap_or(0).max(1);
-    let place = |(index, point): (usize, &Point<'_>)| {
-        let x = index * WIDTH / (points.len() - 1);
-        let x = if view.language == Language::Arabic { WIDTH - x } else { x };
-        (x, ROOM + HEIGHT - point.latency_ms * HEIGHT / longest)
-    };
-    let line: Vec<_> = points.iter().enumerate().map(&place).map(|(x, y)| format!("{x},{y}")).collect();
-    let failed = points.iter().enumerate().filter(|(_, point)| point.status == HealthStatus::Fail);
-    let label = format!(
-        "{} {}",
-        view.say("Response times of the last tests; the longest took", "أزمنة استجابة آخر الاختبارات؛ أطولها"),
-        view.ms(longest)
-    );
-    html! {
-        figure.chart {
-            svg viewBox="0 0 640 160" role="img" aria-label=(label) preserveAspectRatio="none" {
-                line.axis x1="0" y1="150" x2="640" y2="150" {}
-                line.grid x1="0" y1="80" x2="640" y2="80" {}
-                line.grid x1="0" y1="10" x2="640" y2="10" {}
-                polyline points=(line.join(" ")) {}
-                @for (x, y) in failed.map(&place) { path.failed d={ "M" (x) "," (y) "h0" } {} }
-            }
-            figcaption { (label) }
-            details {
-                summary { (view.say("The same as a table", "البيانات نفسها في جدول")) }
-                div.scroll tabindex="0" role="region" aria-label=(label) {
-                    table {
-                        thead { tr {
-                            th scope="col" { (view.say("When", "متى")) }
-                            th scope="col" { (view.say("Result", "النتيجة")) }
-                            th scope="col" { (view.say("Time taken", "المدة")) }
-                        } }
-                        tbody {
-                            @for point in points.iter().rev() {
-                                tr { td { (view.time(point.at)) } td { (result(view, point.status)) } td { (view.ms(point.latency_ms)) } }
-                            }
-                        }
-                    }
-                }
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::{
     assets, organisation,
     page::problem_page,
-    pages::{account, audit, campaigns, dashboard, endpoints, event_types, hooks, integrations, keys, rules, settings},
+    pages::{account, audit, campaigns, dashboard, endpoints, event_types, hooks, integrations, keys, logs, preflight, rules, settings, suppressions, templates},
     sign_in,
     visit::{Console, Kept, asked},
 };
@@ -68,8 +68,12 @@ pub(crate) fn router<S: Kept, P: SecretSource + 'static, K: Kms + 'static>(
         .merge(hooks::routes())
         .merge(integrations::routes())
         .merge(keys::routes())
+        .merge(logs::routes())
+        .merge(preflight::routes())
         .merge(rules::routes())
         .merge(settings::routes())
+        .merge(suppressions::routes())
+        .merge(templates::routes())
         .merge(organisation::routes(&console, flow))
         .merge(sign_in::routes())
         .route("/console/assets/{name}", get(assets::asset))

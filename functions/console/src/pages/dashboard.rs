@@ -2,6 +2,7 @@
 
 use crate::{
     api::Listed,
+    charts::{self, Grain},
     flash::Flash,
     language::Language,
     page::Page,
@@ -9,14 +10,22 @@ use crate::{
     router::Routes,
     visit::{Kept, Posted, Visit},
 };
-use api::integrations::{AlertView, IntegrationView, SummaryView, TestAllView};
+use api::{
+    integrations::{AlertView, IntegrationView, SummaryView, TestAllView},
+    logs::{LogSends, LogStats},
+};
 use axum::{
     Router,
     extract::Query,
     response::Response,
     routing::{get, post},
 };
-use domain::{health::HealthStatus, principal::Scope};
+use domain::{
+    channel::{Channel, Kind},
+    health::HealthStatus,
+    principal::Scope,
+    time::Timestamp,
+};
 use maud::{Markup, html};
 use runtime::{http::Answer, secrets::SecretSource};
 use serde::Deserialize;
@@ -44,8 +53,10 @@ impl Search {
 }
 
 pub(crate) async fn show(visit: Visit, Query(search): Query<Search>) -> Answer<Page> {
-    let summary: SummaryView = visit.api.get("/v1/integrations/summary").await?;
-    let integrations: Listed<IntegrationView> = visit.api.get("/v1/integrations").await?;
+    let (summary, integrations, stats) =
+        tokio::join!(visit.api.get("/v1/integrations/summary"), visit.api.get("/v1/integrations"), day(&visit));
+    let (summary, integrations): (SummaryView, Listed<IntegrationView>) = (summary?, integrations?);
+    let stats = stats.as_ref();
     let title = visit.say("Dashboard", "لوحة المتابعة");
     let body = html! {
         div.head {
@@ -64,10 +75,99 @@ pub(crate) async fn show(visit: Visit, Query(search): Query<Search>) -> Answer<P
                     @for alert in &summary.alerts { (alert_card(&visit, alert)) }
                 }
             }
-            (all(&visit, &integrations.items, &search))
+            (all(&visit, &integrations.items, &search, stats))
+            @if let Some(stats) = stats { (deliveries(&visit, stats, &integrations.items)) }
         }
     };
     Ok(visit.page(title, &body))
+}
+
+/// What happened in the last 24 hours, the present one included; nothing for those who may not see the log.
+pub(crate) async fn day(visit: &Visit) -> Option<LogStats> {
+    visit.api.look("/v1/logs/stats?hours=23").await
+}
+
+/// What was sent and what failed, hour by hour and by channel and integration.
+fn deliveries(visit: &Visit, stats: &LogStats, integrations: &[IntegrationView]) -> Markup {
+    let hours = Timestamp::parse(&stats.since)
+        .map(|since| charts::spans(since, (24, 1), &stats.hours, |hour| (hour.sent, hour.failed)));
+    let words = [visit.say("Sent", "أُرسلت"), visit.say("Failed", "فشلت")];
+    let title = visit.say("Deliveries of the last 24 hours", "رسائل آخر 24 ساعة");
+    html! {
+        section aria-labelledby="deliveries" {
+            div.head {
+                h2 #deliveries { (title) }
+                a href=(visit.link("/logs/stats")) { (visit.say("All figures", "كل الأرقام")) }
+            }
+            @if stats.sends.is_empty() {
+                p.quiet { (visit.say("Nothing was sent in the last 24 hours.", "لم يُرسل شيء في آخر 24 ساعة.")) }
+            } @else {
+                @if let Some(hours) = &hours { (charts::columns(visit, title, words, Grain::Hour, hours)) }
+                h3 #rates { (visit.say("Failure rates", "نسب الفشل")) }
+                (rates(visit, &stats.sends, integrations))
+            }
+        }
+    }
+}
+
+/// Failure rates: a channel with its integrations below it.
+fn rates(visit: &Visit, sends: &[LogSends], integrations: &[IntegrationView]) -> Markup {
+    let of = |channel: Channel| sends.iter().filter(move |it| it.channel == channel);
+    let figures = |sent: u64, failed: u64, percent: f64| {
+        html! {
+            td data-label=(visit.say("Sent", "أُرسلت")) { (visit.number(sent)) }
+            td data-label=(visit.say("Failed", "فشلت")) { (visit.number(failed)) }
+            td data-label=(visit.say("Failure rate", "نسبة الفشل")) { (charts::share(visit, percent)) }
+        }
+    };
+    html! {
+        table.stack aria-labelledby="rates" {
+            thead { tr {
+                th scope="col" { (visit.say("Channel and integration", "القناة والتكامل")) }
+                th scope="col" { (visit.say("Sent", "أُرسلت")) }
+                th scope="col" { (visit.say("Failed", "فشلت")) }
+                th scope="col" { (visit.say("Failure rate", "نسبة الفشل")) }
+            } }
+            @for channel in Channel::ALL {
+                @let (sent, failed) = of(channel).fold((0, 0), |(sent, failed), it| (sent + it.sent, failed + it.failed));
+                @if sent + failed > 0 {
+                    tbody {
+                        tr { th scope="row" { (channel_name(visit, channel)) } (figures(sent, failed, percent(failed, sent + failed))) }
+                        @for it in of(channel).filter(|_| channel != Channel::Webhook) {
+                            tr.part { th scope="row" { (way_name(visit, it, integrations)) } (figures(it.sent, it.failed, it.failure_rate_percent)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    let permille = (part * 1_000).checked_div(whole).unwrap_or(0);
+    f64::from(u32::try_from(permille).unwrap_or(u32::MAX)) / 10.0
+}
+
+const fn channel_name(visit: &Visit, channel: Channel) -> &'static str {
+    match channel {
+        Channel::Email => kind_name(&visit.view, Kind::Email),
+        Channel::Slack => kind_name(&visit.view, Kind::Slack),
+        Channel::Teams => kind_name(&visit.view, Kind::Teams),
+        Channel::M365 => kind_name(&visit.view, Kind::M365),
+        Channel::Webhook => visit.view.say("Endpoints", "نقاط الاستقبال"),
+    }
+}
+
+fn way_name(visit: &Visit, sends: &LogSends, integrations: &[IntegrationView]) -> Markup {
+    let Some(id) = &sends.integration_id else {
+        return html! { (visit.say("Others, counted together", "أخرى، محسوبة معًا")) };
+    };
+    html! {
+        @match integrations.iter().find(|it| it.id == *id) {
+            Some(found) => a href=(visit.link(&format!("/integrations/{id}"))) { bdi { (found.name) } },
+            None => { (visit.say("A deleted integration", "تكامل محذوف")) small.quiet { code dir="ltr" { (id) } } },
+        }
+    }
 }
 
 pub(crate) fn nothing_yet(visit: &Visit) -> Markup {
@@ -84,10 +184,8 @@ pub(crate) fn nothing_yet(visit: &Visit) -> Markup {
 }
 
 fn totals(visit: &Visit, summary: &SummaryView) -> Markup {
-    let share = |part: usize| {
-        let permille = (part * 1_000).checked_div(summary.total).unwrap_or(0);
-        visit.percent(f64::from(u32::try_from(permille).unwrap_or(0)) / 10.0)
-    };
+    let of_all = |part: usize| percent(u64::try_from(part).unwrap_or(0), u64::try_from(summary.total).unwrap_or(0));
+    let share = |part: usize| visit.percent(of_all(part));
     let one = |name, part: usize, tone| tile(name, &visit.size(part), Some(&share(part)), tone);
     html! {
         dl.tiles aria-label=(visit.say("Health overview", "نظرة على الحالة")) {
@@ -105,6 +203,11 @@ fn alert_card(visit: &Visit, alert: &AlertView) -> Markup {
         Language::English => &alert.impact,
         Language::Arabic => &alert.impact_ar,
     };
+    let log = if visit.may(Scope::LogsRead) {
+        visit.link(&format!("/logs?integration_id={}", alert.integration_id))
+    } else {
+        format!("{link}#log")
+    };
     let tone = if alert.test.status == HealthStatus::Fail { "bad" } else { "warn" };
     html! {
         article.card.alert.(tone) {
@@ -116,7 +219,7 @@ fn alert_card(visit: &Visit, alert: &AlertView) -> Markup {
             (parts::found(visit, &alert.test))
             p { strong { (visit.say("Impact:", "الأثر:")) } " " (impact) }
             div.actions {
-                a.button.second.small href={ (link) "#log" } { (visit.say("View logs", "عرض السجل")) }
+                a.button.second.small href=(log) { (visit.say("View logs", "عرض السجل")) }
                 @if visit.may(Scope::IntegrationsTest) {
                     form method="post" action={ (link) "/test" } {
                         (visit.token())
@@ -129,7 +232,7 @@ fn alert_card(visit: &Visit, alert: &AlertView) -> Markup {
     }
 }
 
-fn all(visit: &Visit, integrations: &[IntegrationView], search: &Search) -> Markup {
+fn all(visit: &Visit, integrations: &[IntegrationView], search: &Search, stats: Option<&LogStats>) -> Markup {
     let found: Vec<_> = integrations.iter().filter(|integration| search.finds(integration)).collect();
     html! {
         section aria-labelledby="all" {
@@ -154,14 +257,14 @@ fn all(visit: &Visit, integrations: &[IntegrationView], search: &Search) -> Mark
                     a href=(visit.link("")) { (visit.say("Show all", "عرض الكل")) } }
             } @else {
                 p.quiet { (visit.count(u64::try_from(found.len()).unwrap_or(0), &INTEGRATIONS)) }
-                (table(visit, &found))
+                (table(visit, &found, stats))
             }
         }
     }
 }
 
-/// Integrations, a row each.
-pub(crate) fn table(visit: &Visit, integrations: &[&IntegrationView]) -> Markup {
+/// Integrations, a row each. `stats` say when each was used last, and are there for those who may see the log.
+pub(crate) fn table(visit: &Visit, integrations: &[&IntegrationView], stats: Option<&LogStats>) -> Markup {
     html! {
         table.stack {
             thead { tr {
@@ -169,15 +272,16 @@ pub(crate) fn table(visit: &Visit, integrations: &[&IntegrationView]) -> Markup 
                 th scope="col" { (visit.say("Provider", "الموفّر")) }
                 th scope="col" { (visit.say("Status", "الحالة")) }
                 th scope="col" { (visit.say("Last test", "آخر اختبار")) }
+                @if stats.is_some() { th scope="col" { (visit.say("Last delivery", "آخر تسليم")) } }
                 th scope="col" { span.hidden { (visit.say("Actions", "إجراءات")) } }
             } }
-            tbody { @for integration in integrations { (row(visit, integration)) } }
+            tbody { @for integration in integrations { (row(visit, integration, stats)) } }
         }
     }
 }
 
 /// One integration in a table. The script asks for it anew after a test.
-pub(crate) fn row(visit: &Visit, integration: &IntegrationView) -> Markup {
+pub(crate) fn row(visit: &Visit, integration: &IntegrationView, stats: Option<&LogStats>) -> Markup {
     let link = visit.link(&format!("/integrations/{}", integration.id));
     let test = format!("{link}/test");
     let may_test = integration.enabled && visit.may(Scope::IntegrationsTest);
@@ -191,6 +295,9 @@ pub(crate) fn row(visit: &Visit, integration: &IntegrationView) -> Markup {
                 (visit.time_or(last.map(|test| test.tested_at.as_str()), visit.say("never", "أبدًا")))
                 @if let Some(test) = last { small.quiet { (visit.ms(test.latency_ms)) } }
             }
+            @if let Some(stats) = stats {
+                td data-label=(visit.say("Last delivery", "آخر تسليم")) { (last_delivery(visit, integration, stats)) }
+            }
             td.actions {
                 @if may_test {
                     form method="post" action=(test) {
@@ -202,6 +309,22 @@ pub(crate) fn row(visit: &Visit, integration: &IntegrationView) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// When an integration was used last, as far as the last 24 hours tell. Endpoints are counted together; each has a list of
+/// what was posted to it. A sign-in provider is sent nothing.
+fn last_delivery(visit: &Visit, integration: &IntegrationView, stats: &LogStats) -> Markup {
+    let found = stats.sends.iter().find(|it| it.integration_id.as_ref() == Some(&integration.id));
+    match integration.kind {
+        Kind::Entra => html! { span.quiet { "–" } },
+        Kind::Webhook => html! {
+            a href=(visit.link(&format!("/endpoints/{}/attempts", integration.id))) { (visit.say("Attempts", "المحاولات")) }
+        },
+        Kind::Email | Kind::Slack | Kind::Teams | Kind::M365 => {
+            let none = visit.say("none in 24 hours", "لا شيء في 24 ساعة");
+            visit.time_or(found.and_then(|it| it.last_at.as_deref()), none)
         }
     }
 }

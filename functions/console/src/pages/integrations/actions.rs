@@ -36,7 +36,8 @@ pub(crate) async fn test(
     if headers.get("x-part").is_some() {
         tested?;
         let integration: IntegrationView = visit.api.get(&route(&id, "")).await?;
-        return Ok(Page::part(dashboard::row(&visit, &integration)).into_response());
+        let stats = dashboard::day(&visit).await;
+        return Ok(Page::part(dashboard::row(&visit, &integration, stats.as_ref())).into_response());
     }
     let flash = match tested {
         Err(problem) => Flash::bad(crate::page::title_of(&visit, problem.code), problem.detail),

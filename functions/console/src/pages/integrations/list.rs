@@ -3,7 +3,7 @@
 use crate::{
     api::Listed,
     page::Page,
-    pages::dashboard::{Search, nothing_yet, table},
+    pages::dashboard::{Search, day, nothing_yet, table},
     visit::Visit,
 };
 use api::integrations::IntegrationView;
@@ -14,6 +14,7 @@ use runtime::http::Answer;
 
 pub(crate) async fn show(visit: Visit, Query(search): Query<Search>) -> Answer<Page> {
     let integrations: Listed<IntegrationView> = visit.api.get("/v1/integrations").await?;
+    let stats = day(&visit).await;
     let found: Vec<_> = integrations.items.iter().filter(|integration| search.finds(integration)).collect();
     let title = visit.say("Integrations", "التكاملات");
     let body = html! {
@@ -33,7 +34,7 @@ pub(crate) async fn show(visit: Visit, Query(search): Query<Search>) -> Answer<P
         } @else if found.is_empty() {
             p.quiet role="status" { (visit.say("None matches your search.", "لا نتيجة لبحثك.")) }
         } @else {
-            (table(&visit, &found))
+            (table(&visit, &found, stats.as_ref()))
         }
     };
     Ok(visit.page(title, &body))
