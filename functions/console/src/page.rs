@@ -89,6 +89,9 @@ const PLACES: &[Place] = &[
     ),
 ];
 
+/// The icon of the menu.
+const MENU: &str = "M4 6h16M4 12h16M4 18h16";
+
 impl Page {
     /// A page of somebody who is signed in.
     pub(crate) fn of(visit: &Visit, title: &str, body: &Markup) -> Self {
@@ -98,7 +101,8 @@ impl Page {
         let is_here = |path: &str| {
             if path.is_empty() { here.trim_end_matches('/').is_empty() } else { here.starts_with(path) }
         };
-        let places = PLACES.iter().filter(|place| visit.may(place.needs));
+        let places: Vec<_> = PLACES.iter().filter(|place| visit.may(place.needs)).collect();
+        let here_is = places.iter().find(|place| is_here(place.path));
         let shell = html! {
             a.skip href="#main" { (view.say("Skip to content", "تجاوز إلى المحتوى")) }
             header.top {
@@ -114,11 +118,16 @@ impl Page {
             }
             div.frame {
                 nav.side aria-label=(view.say("Main", "القائمة الرئيسية")) {
-                    ul {
-                        @for place in places {
-                            li {
-                                a href=(view.link(place.path)) aria-current=[is_here(place.path).then_some("page")] {
-                                    (icon(place.icon)) span { (view.say(place.english, place.arabic)) }
+                    // A drawer where there is little room; the stylesheet leaves it open where there is enough.
+                    details.menu {
+                        summary { (icon(MENU)) span { (view.say("Menu", "القائمة")) }
+                            @if let Some(place) = here_is { small.quiet { (view.say(place.english, place.arabic)) } } }
+                        ul {
+                            @for place in &places {
+                                li {
+                                    a href=(view.link(place.path)) aria-current=[is_here(place.path).then_some("page")] {
+                                        (icon(place.icon)) span { (view.say(place.english, place.arabic)) }
+                                    }
                                 }
                             }
                         }
@@ -222,7 +231,7 @@ pub(crate) fn icon(path: &str) -> Markup {
 /// What the page before has led to.
 fn told(view: &View) -> Markup {
     html! {
-        div.toasts role="status" aria-live="polite" {
+        div.toasts role="status" aria-live="polite" data-close=(view.say("Dismiss", "إخفاء")) {
             @if let Some(flash) = &view.flash {
                 div.toast.(flash.tone.class()) {
                     p { (flash.text) }

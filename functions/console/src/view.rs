@@ -135,11 +135,10 @@ impl View {
     }
 
     /// A moment. The script shows it in the viewer's zone; without it, it is shown in UTC and says so.
-    #[expect(clippy::unused_self, reason = "pages say everything by their view")]
     pub(crate) fn time(&self, rfc3339: &str) -> Markup {
         let shown =
             rfc3339.get(..16).map_or_else(|| rfc3339.to_owned(), |text| format!("{} UTC", text.replace('T', " ")));
-        html! { time datetime=(rfc3339) dir="ltr" { (shown) } }
+        html! { time datetime=(rfc3339) dir="ltr" { (decimal(&shown, self.indic())) } }
     }
 
     /// A moment that may not have come.
