@@ -4,7 +4,7 @@ use domain::{
     breaker::Breaker,
     channel::{Kind, OnUnknown, Provider},
     failure::explain,
-    health::{HealthFigures, HealthStatus, TestReport},
+    health::{HealthFigures, HealthStatus, HealthTally, TestReport},
     ids::IntegrationId,
     integration::{Config, Integration},
     rate::{Limits, RateState, Used},
@@ -459,6 +459,31 @@ pub struct HealthView {
     pub p95_ms: Option<u64>,
     /// The newest failed tests, at most 10; over long spans those among the newest 200 tests.
     pub recent_errors: Vec<TestView>,
+    /// How it did from hour to hour, or from day to day (UTC) where the span is longer than two days, the oldest first;
+    /// only if it is asked for. Where nothing was tested, nothing is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<Vec<HealthSpanView>>,
+}
+
+/// The tests of an hour or a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HealthSpanView {
+    /// When it began, RFC 3339.
+    pub at: String,
+    /// How many tests ran.
+    pub tests: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// Median latency of those that did not fail, in milliseconds: the longest of its class.
+    pub p50_ms: Option<u64>,
+}
+
+impl HealthSpanView {
+    /// The view of the tests that were counted from `at` on.
+    #[must_use]
+    pub fn new(at: Timestamp, tally: &HealthTally) -> Self {
+        Self { at: at.to_rfc3339(), tests: tally.tests, failed: tally.failed, p50_ms: tally.figures().p50_ms }
+    }
 }
 
 impl HealthView {
@@ -483,6 +508,7 @@ impl HealthView {
             p50_ms,
             p95_ms,
             recent_errors: failed.take(10).map(TestView::from).collect(),
+            history: None,
         }
     }
 }

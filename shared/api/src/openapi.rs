@@ -32,7 +32,7 @@ use crate::{
     settings::{SettingsPatch, SettingsView},
     sign_in::SignInBegun,
     suppressions::{SuppressionCreate, SuppressionView},
-    templates::{TemplateBody, TemplateView},
+    templates::{PreviewAnswer, PreviewRequest, TemplateBody, TemplateView},
     tenants::{ErasureView, ReEncrypt, ReEncryption, TenantCreate, TenantView},
 };
 use serde_json::{Map, Value, json};
@@ -82,6 +82,8 @@ fn schemas() -> Map<String, Value> {
     all.add::<TemplateBody>("TemplateBody");
     all.add::<TemplateView>("TemplateView");
     all.add::<List<TemplateView>>("TemplateList");
+    all.add::<PreviewRequest>("PreviewRequest");
+    all.add::<PreviewAnswer>("PreviewAnswer");
     all.add::<AuditView>("AuditView");
     all.add::<List<AuditView>>("AuditList");
     all.add::<AuditVerdict>("AuditVerdict");

@@ -105,7 +105,10 @@ const LOGS: &[Query] = &[
     ("cursor", "`next` of the page before. A page may be short, or empty, and have a `next` all the same."),
 ];
 const STATS: &[Query] = &[("hours", "How far back, 1 to 2,160 hours; 24 unless said otherwise.")];
-const WINDOW: &[Query] = &[("hours", "How far back, 1 to 720 hours; 24 unless said otherwise.")];
+const WINDOW: &[Query] = &[
+    ("hours", "How far back, 1 to 2,160 hours; 24 unless said otherwise."),
+    ("history", "`true` tells as well how it did from hour to hour, or from day to day over more than two days."),
+];
 const LOG: &[Query] = &[("hours", WINDOW[0].1), ("limit", "At most this many entries, up to 200.")];
 
 const CALLBACK: &[Query] = &[
@@ -139,7 +142,7 @@ const fn scope(scope: Scope) -> Access {
 routes! {
     "configure" {
         GET "/v1/openapi.json" Public, "This document.", None => 200 None, &[];
-        GET "/v1/catalog" scope(IntegrationsRead), "Every provider with the JSON Schema of its settings.", None => 200 None, &[];
+        GET "/v1/catalog" scope(IntegrationsRead), "Every provider with the JSON Schema of its settings. Each text has its Arabic beside it: `name_ar`, `title_ar`, `description_ar`, `needed_ar` and `note_ar`; in the schema, `x-title-ar` and `x-description-ar`, and what the values of an `enum` are called in `x-enum-titles` and `x-enum-titles-ar`, in their order.", None => 200 None, &[];
         GET "/v1/integrations" scope(IntegrationsRead), "List the integrations.", None => 200 Some("IntegrationList"), &[];
         POST "/v1/integrations" scope(IntegrationsWrite), "Create an integration; its connection is tested first.", Some("IntegrationCreate") => 201 Some("IntegrationView"), TEST;
         POST "/v1/integrations/test" scope(IntegrationsWrite), "Test settings before saving them; stores nothing.", Some("IntegrationCreate") => 200 Some("TestView"), &[];

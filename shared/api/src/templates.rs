@@ -1,9 +1,10 @@
 //! Message templates.
 
+use crate::{campaigns::scalars_as_text, problem::FieldProblem};
 use domain::{
     channel::Channel,
     ids::TemplateId,
-    template::{Locale, Template, TemplateText},
+    template::{Locale, Rendered, Template, TemplateText},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,5 +85,52 @@ impl From<Template> for TemplateView {
             texts: template.texts,
             created_at: template.created_at.to_rfc3339(),
         }
+    }
+}
+
+/// A template that need not be saved, and the values to look at it with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewRequest {
+    /// The channel, by whose markup values are escaped.
+    #[schema(value_type = String, example = "email")]
+    pub channel: Channel,
+    /// The texts by language, `en` and `ar`.
+    #[schema(value_type = std::collections::BTreeMap<String, TemplateTextBody>)]
+    pub texts: BTreeMap<Locale, TemplateText>,
+    /// Values for its variables: texts, numbers or booleans.
+    #[serde(default, deserialize_with = "scalars_as_text", skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+}
+
+/// What a recipient with these values would get, and what keeps others from it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PreviewAnswer {
+    /// The variables that the texts use, as far as they can be read.
+    pub variables: BTreeSet<String>,
+    /// The messages by language; one that cannot be made is left out.
+    #[schema(value_type = std::collections::BTreeMap<String, PreviewView>)]
+    pub previews: BTreeMap<Locale, PreviewView>,
+    /// Why messages are left out: `texts.en.html` is no template, or `variables.name` has no value.
+    pub errors: Vec<FieldProblem>,
+}
+
+/// One message as it would be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PreviewView {
+    /// The subject, one line.
+    pub subject: Option<String>,
+    /// The plain text.
+    pub text: String,
+    /// The HTML, with the values escaped in it.
+    pub html: Option<String>,
+    /// The link it leads to.
+    pub link: Option<String>,
+}
+
+impl From<Rendered> for PreviewView {
+    fn from(rendered: Rendered) -> Self {
+        let Rendered { subject, text, html, link } = rendered;
+        Self { subject, text, html, link }
     }
 }

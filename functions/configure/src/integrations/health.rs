@@ -7,24 +7,28 @@ use crate::{
     may::{May, Read},
 };
 use api::{
-    integrations::{HealthView, TestView},
+    integrations::{HealthSpanView, HealthView, TestView},
     page::{LIMIT_MAX, List, PageQuery},
 };
 use axum::extract::State;
 use domain::{
-    health::{HealthFigures, HealthTally, hour_of},
+    health::{HealthFigures, HealthHour, HealthTally, hour_of},
     ids::IntegrationId,
-    time::{HOUR_MS, Timestamp},
+    integration::Integration,
+    tenant::TenantScope,
+    time::{DAY_MS, HOUR_MS, Timestamp},
 };
 use runtime::http::{Answer, Json, Path, Query};
 use serde::Deserialize;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use store::Integrations;
 
 /// The span when the caller does not say.
 const HOURS_DEFAULT: u32 = 24;
-/// The longest span: 30 days.
-const HOURS_MAX: u32 = 720;
+/// The longest span: 90 days, for which tests are kept.
+const HOURS_MAX: u32 = 2_160;
+/// Up to which span its history is told from hour to hour.
+const HOURLY_MAX: u32 = 48;
 /// Up to how many scheduled probes of a span the figures are made from the tests themselves: a day at one in five
 /// minutes, and more at longer intervals.
 const PROBES_EXACT: u32 = 500;
@@ -37,6 +41,7 @@ const TESTS_MAX: usize = 1_000;
 pub(crate) struct Span {
     hours: Option<u32>,
     limit: Option<usize>,
+    history: bool,
 }
 
 impl Span {
@@ -55,33 +60,59 @@ impl Span {
     }
 }
 
-/// Over a span of few tests from the tests themselves, over a longer one from the hourly roll-ups: a month is at most
-/// 721 small items, whatever the probe interval.
 pub(crate) async fn figures<P: Place>(
     State(hub): State<Arc<Hub<P>>>,
     caller: May<Read>,
     Path(id): Path<IntegrationId>,
     Query(span): Query<Span>,
 ) -> Answer<Json<HealthView>> {
-    let (hours, since) = (span.hours()?, span.since(hub.now())?);
     let integration = saved::find(&hub, &caller.scope, &id).await?;
-    let last_test = integration.last_test.as_ref();
+    let mut view = over(&hub, &caller.scope, &integration, span).await?;
+    if span.history {
+        let begin = if span.hours()? <= HOURLY_MAX { HOUR_MS } else { DAY_MS };
+        let since = span.since(hub.now())?;
+        let since = Timestamp(since.0 - since.0.rem_euclid(begin));
+        let hours = hub.store.health_hours(&caller.scope, &id, since).await?;
+        view.history = Some(history(&hours, begin));
+    }
+    Ok(Json(view))
+}
+
+/// Hours put together to spans of this length, the oldest first.
+fn history(hours: &[HealthHour], span_ms: i64) -> Vec<HealthSpanView> {
+    let mut spans: BTreeMap<i64, HealthTally> = BTreeMap::new();
+    for hour in hours {
+        spans.entry(hour.hour.0 - hour.hour.0.rem_euclid(span_ms)).or_default().add(&hour.tally);
+    }
+    spans.iter().map(|(at, tally)| HealthSpanView::new(Timestamp(*at), tally)).collect()
+}
+
+/// Over a span of few tests from the tests themselves, over a longer one from the hourly roll-ups: three months are at most
+/// 2,161 small items, whatever the probe interval.
+async fn over<P: Place>(
+    hub: &Hub<P>,
+    scope: &TenantScope,
+    integration: &Integration,
+    span: Span,
+) -> Answer<HealthView> {
+    let (hours, since) = (span.hours()?, span.since(hub.now())?);
+    let (id, last_test) = (&integration.id, integration.last_test.as_ref());
     let probes = hours * 60 / u32::from(integration.probe_interval_minutes.max(1));
     if probes <= PROBES_EXACT {
-        let log = hub.store.health_log(&caller.scope, &id, since, TESTS_MAX).await?;
+        let log = hub.store.health_log(scope, id, since, TESTS_MAX).await?;
         // Tests by hand may have made it more.
         if log.len() < TESTS_MAX {
             let figures = HealthFigures::over(&log);
-            return Ok(Json(HealthView::new(&figures, (since, hours, true), &log, last_test)));
+            return Ok(HealthView::new(&figures, (since, hours, true), &log, last_test));
         }
     }
     let since = hour_of(since);
     let mut tally = HealthTally::default();
-    for hour in hub.store.health_hours(&caller.scope, &id, since).await? {
+    for hour in hub.store.health_hours(scope, id, since).await? {
         tally.add(&hour.tally);
     }
-    let newest = hub.store.health_log(&caller.scope, &id, since, LIMIT_MAX).await?;
-    Ok(Json(HealthView::new(&tally.figures(), (since, hours, false), &newest, last_test)))
+    let newest = hub.store.health_log(scope, id, since, LIMIT_MAX).await?;
+    Ok(HealthView::new(&tally.figures(), (since, hours, false), &newest, last_test))
 }
 
 pub(crate) async fn log<P: Place>(
@@ -136,6 +167,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn its_history_is_told_from_hour_to_hour_and_over_long_spans_from_day_to_day() {
+        let stage = Stage::new().await;
+        let path = stage.slack_integration().await;
+        for hours in [1, 0, 30] {
+            stage.clock.advance_ms(hours * HOUR_MS + 1);
+            stage.post(&format!("{path}/test"), Value::Null).await;
+        }
+        let told = async |query: &str| {
+            let body = stage.get(&format!("{path}/health?{query}")).await.body;
+            let spans = body["history"].as_array().cloned().unwrap_or_default();
+            spans.iter().map(|span| (span["at"].clone(), span["tests"].clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(told("hours=48").await, []);
+        let hourly = [("2025-11-20T12:00:00.000Z", 1), ("2025-11-20T13:00:00.000Z", 2), ("2025-11-21T19:00:00.000Z", 1)];
+        assert_eq!(told("hours=48&history=true").await, hourly.map(|(at, tests)| (json!(at), json!(tests))));
+        let daily = [("2025-11-20T00:00:00.000Z", 3), ("2025-11-21T00:00:00.000Z", 1)];
+        assert_eq!(told("hours=2160&history=true").await, daily.map(|(at, tests)| (json!(at), json!(tests))));
+        assert_eq!(stage.get(&format!("{path}/health?hours=2161")).await.status, 422);
+    }
+
+    #[tokio::test]
     async fn failures_are_told_with_their_reasons() {
         let stage = Stage::new().await;
         let body = with(slack_body(), &[("secrets.bot_token", json!("xoxb-revoked-1"))]);
@@ -183,7 +235,7 @@ mod tests {
     async fn a_span_out_of_range_is_refused() {
         let stage = Stage::new().await;
         let path = stage.slack_integration().await;
-        for wrong in ["0", "721", "-1", "all"] {
+        for wrong in ["0", "2161", "-1", "all"] {
             for route in ["health", "health/log"] {
                 let answer = stage.get(&format!("{path}/{route}?hours={wrong}")).await;
                 assert_eq!((answer.status, &answer.body["errors"][0]["field"]), (422, &json!("hours")), "{wrong}");

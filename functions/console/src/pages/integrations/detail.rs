@@ -251,9 +251,8 @@ fn uptime(visit: &Visit, did: &Did, history: &[HealthSpanView]) -> Markup {
     let span_ms = hours * HOUR_MS;
     let first = history.first().and_then(|span| Timestamp::parse(&span.at)).unwrap_or_default();
     let last = history.last().and_then(|span| Timestamp::parse(&span.at)).unwrap_or_default();
-    let mut bars: Vec<Bar> = (0..=last.since_ms(first) / span_ms)
-        .map(|n| Bar { at: first.plus_ms(n * span_ms), good: 0, bad: 0 })
-        .collect();
+    let mut bars: Vec<Bar> =
+        (0..=last.since_ms(first) / span_ms).map(|n| Bar { at: first.plus_ms(n * span_ms), good: 0, bad: 0 }).collect();
     for span in history {
         let at = Timestamp::parse(&span.at).unwrap_or(first);
         let place = usize::try_from(at.since_ms(first) / span_ms).ok();
@@ -318,7 +317,10 @@ fn used(visit: &Visit, usage: &UsageView, integration: &IntegrationView) -> Mark
         "half_open" => Some((
             "warn",
             visit.say("Breaker half open", "القاطع نصف مفتوح"),
-            visit.say("One message is tried, and the others wait at most until", "تُجرَّب رسالة واحدة، وتنتظر الأخرى على الأكثر حتى"),
+            visit.say(
+                "One message is tried, and the others wait at most until",
+                "تُجرَّب رسالة واحدة، وتنتظر الأخرى على الأكثر حتى",
+            ),
         )),
         _ => None,
     };

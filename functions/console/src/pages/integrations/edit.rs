@@ -8,8 +8,7 @@ use crate::{
     flash::Flash,
     form::Form,
     page::Page,
-    parts,
-    view::View,
+    parts, retries,
     visit::{Posted, Visit},
 };
 use api::{
@@ -20,7 +19,7 @@ use axum::{
     http::Method,
     response::{IntoResponse, Response},
 };
-use domain::{channel::OnUnknown, ids::IntegrationId};
+use domain::{channel::OnUnknown, ids::IntegrationId, retry::RetryPolicy};
 use maud::{Markup, html};
 use runtime::http::{Answer, Path};
 use serde_json::{Map, Value, json};
@@ -104,13 +103,13 @@ fn form_page(
                 (limit_fields(visit, &limits, entered))
                 (field("retry_policy", "Retries", "إعادة المحاولة").around(visit, |id, described| html! {
                     select id=(id) name="retry_policy" aria-describedby=[described] {
-                        @for (policy, words) in retries(visit) { option value=(policy) selected[policy == retry] { (words) } }
+                        @for policy in RetryPolicy::ALL { option value=(policy.as_str()) selected[policy.as_str() == retry] { (retries::policy(visit, policy)) } }
                     }
                 }))
                 (field("on_unknown", "If it is not known whether a message arrived", "إن لم يُعلم هل وصلت الرسالة").around(visit, |id, described| html! {
                     select id=(id) name="on_unknown" aria-describedby=[described] {
-                        option value="retry" selected[unknown == "retry"] { (visit.say("Send it again: nobody misses it", "إرسالها ثانية: فلا تفوت أحدًا")) }
-                        option value="hold" selected[unknown == "hold"] { (visit.say("Keep it for a person: nobody gets it twice", "إبقاؤها لشخص يقرر: فلا تصل مرتين")) }
+                        option value="retry" selected[unknown == "retry"] { (retries::unknown(visit, OnUnknown::Retry)) }
+                        option value="hold" selected[unknown == "hold"] { (retries::unknown(visit, OnUnknown::Hold)) }
                     }
                 }))
                 (field("priority", "Order among those of its channel (lowest first)", "الترتيب بين تكاملات قناته (الأصغر أولًا)").around(visit, |id, described| html! {
@@ -132,15 +131,6 @@ const fn on_unknown(choice: OnUnknown) -> &'static str {
         OnUnknown::Retry => "retry",
         OnUnknown::Hold => "hold",
     }
-}
-
-fn retries(view: &View) -> [(&'static str, &'static str); 4] {
-    [
-        ("exponential", view.say("After 5 s, 30 s, 5 min, 30 min and 2 h", "بعد 5 ث و30 ث و5 د و30 د وساعتين")),
-        ("immediate", view.say("3 times, 5 seconds apart", "3 مرات كل 5 ثوانٍ")),
-        ("standard", view.say("10 times over about three days", "10 مرات على مدى ثلاثة أيام تقريبًا")),
-        ("manual", view.say("Never by itself", "لا تُعاد تلقائيًا")),
-    ]
 }
 
 /// What is saved of the secrets, as far as it may be shown.

@@ -3,10 +3,14 @@
 mod actions;
 mod create;
 mod detail;
+mod dry_run;
 mod edit;
 mod fields;
 mod list;
 mod sign_in;
+
+#[cfg(test)]
+mod tests;
 
 use crate::{router::Routes, visit::Kept};
 use axum::{
@@ -24,6 +28,7 @@ pub(crate) fn routes<S: Kept, P: SecretSource + 'static>() -> Routes<S, P> {
         .route("/console/integrations/{id}", get(detail::show))
         .route("/console/integrations/{id}/edit", get(edit::show).post(edit::save))
         .route("/console/integrations/{id}/secrets", get(edit::secrets).post(edit::rotate))
+        .route("/console/integrations/{id}/dry-run", get(dry_run::ask).post(dry_run::run))
         .route("/console/integrations/{id}/test", post(actions::test))
         .route("/console/integrations/{id}/sign-in-test", post(sign_in::attempt))
         .route("/console/integrations/{id}/enable", post(actions::enable))
