@@ -99,6 +99,7 @@ fn body(tenant: &Tenant, route: &Route) -> Value {
         Some("TemplateBody") => {
             json!({"name": "Mine", "channel": "email", "texts": {"en": {"subject": "x", "text": "x"}}})
         }
+        Some("PreviewRequest") => json!({"channel": "email", "texts": {"en": {"text": "x"}}}),
         Some("PreflightRequest") => json!({"campaign_id": "spring", "channel": "email", "recipients": []}),
         Some("SendRequest") => message("email", &[tenant.address("me")]),
         Some(

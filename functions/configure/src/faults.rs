@@ -33,6 +33,11 @@ impl Faults {
         }
     }
 
+    /// Everything found.
+    pub(crate) fn found(self) -> Vec<FieldProblem> {
+        self.0
+    }
+
     /// 422 with everything found, if anything was.
     pub(crate) fn finish(self) -> Answer<()> {
         if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid(self.0).into()) }

@@ -11,6 +11,7 @@ mod hub;
 mod integrations;
 mod may;
 mod openapi;
+mod previews;
 mod router;
 mod settings;
 #[cfg(test)]

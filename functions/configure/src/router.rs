@@ -3,7 +3,7 @@
 use crate::{
     audit, catalog,
     hub::{Hub, Place},
-    integrations, openapi, settings, templates,
+    integrations, openapi, previews, settings, templates,
 };
 use axum::{
     Router,
@@ -37,6 +37,7 @@ pub fn router<P: Place>(hub: Arc<Hub<P>>) -> Router {
             "/v1/templates/{id}",
             get(templates::read::<P>).put(templates::replace::<P>).delete(templates::delete::<P>),
         )
+        .route("/v1/template-previews", post(previews::preview::<P>))
         .route("/v1/audit", get(audit::list::<P>))
         .route("/v1/audit/verify", get(audit::verify::<P>))
         .with_state(hub)
