@@ -119,7 +119,8 @@ async fn show(Path(kind): Path<EventType>, visit: Visit) -> Answer<Page> {
 /// `POST /console/event-types/new-type`.
 async fn create(Posted { visit, form }: Posted) -> Response {
     let kind: Asked<EventType> = form.text("type").parse().map_err(|_| {
-        let message = "Enter up to 128 characters: words of lower case letters, digits and `_`, with dots between them.";
+        let message =
+            "Enter up to 128 characters: words of lower case letters, digits and `_`, with dots between them.";
         Box::new(Problem::invalid_field("type", "invalid", message))
     });
     let done = match kind {
@@ -184,7 +185,8 @@ fn form_page(visit: &Visit, entered: &Entered<'_>) -> Page {
         "JSON Schema, draft 2020-12, that refers to nothing outside of itself. Without one, anything goes.",
         "مخطط JSON Schema، المسودة 2020-12، لا يشير إلى شيء خارجه. من دونه يُقبل كل شيء.",
     );
-    let schema_field = Field::new(visit, "schema", visit.say("Schema of the data", "مخطط البيانات"), help).judged(errors);
+    let schema_field =
+        Field::new(visit, "schema", visit.say("Schema of the data", "مخطط البيانات"), help).judged(errors);
     let text = sent("schema", schema);
     let may_write = visit.may(Scope::EndpointsWrite);
     let body = html! {

@@ -3,15 +3,15 @@
 use super::{
     page, route,
     trial::{body, headers},
-    verbatim, words,
+    words,
 };
 use crate::{
     api::{Asked, Listed},
     faults::refusal,
-    field::Field,
     page::Page,
     parts::{self, facts},
     query::{address, segment},
+    verbatim,
     visit::{Posted, Visit},
 };
 use ::api::endpoints::{
@@ -263,10 +263,7 @@ fn file(text: String, kind: &'static str, name: &str) -> Response {
 }
 
 /// `GET /console/endpoints/{id}/deliveries/{delivery}`: an event on its way to this endpoint.
-pub(crate) async fn delivery(
-    Path((id, delivery)): Path<(IntegrationId, DeliveryId)>,
-    visit: Visit,
-) -> Answer<Page> {
+pub(crate) async fn delivery(Path((id, delivery)): Path<(IntegrationId, DeliveryId)>, visit: Visit) -> Answer<Page> {
     let endpoint: EndpointView = visit.api.get(&route(&id, "")).await?;
     let one: EventDeliveryView = visit.api.get(&route(&id, &format!("/deliveries/{delivery}"))).await?;
     let mut rows = event_rows(&visit, &one.event, html! { code.break dir="ltr" { (one.id) } });

@@ -13,11 +13,7 @@ use crate::{
     page::Page,
     visit::{Posted, Visit},
 };
-use ::api::{
-    endpoints::EndpointSecretShown,
-    events::EventTypeView,
-    problem::Problem,
-};
+use ::api::{endpoints::EndpointSecretShown, events::EventTypeView, problem::Problem};
 use axum::{
     http::Method,
     response::{IntoResponse, Response},
@@ -61,7 +57,10 @@ pub(crate) async fn create(Posted { visit, form }: Posted) -> Answer<Response> {
             let title = visit.say("The endpoint is made", "أُنشئ الويب هوك");
             secrets::shown(&visit, title, &made).map_or_else(
                 || {
-                    let words = visit.say("The endpoint is made; posts are signed with your secret.", "أُنشئ الويب هوك، وتُوقَّع الرسائل بسرّك.");
+                    let words = visit.say(
+                        "The endpoint is made; posts are signed with your secret.",
+                        "أُنشئ الويب هوك، وتُوقَّع الرسائل بسرّك.",
+                    );
                     visit.go(&page(&made.endpoint.id, ""), &Flash::good(words))
                 },
                 IntoResponse::into_response,

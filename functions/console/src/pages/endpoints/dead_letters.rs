@@ -56,7 +56,13 @@ pub(crate) struct Which {
 impl Which {
     fn of_form(form: &Form) -> Self {
         let text = |name: &str| form.text(name).to_owned();
-        Self { r#type: text("type"), code: text("code"), since: text("since"), until: text("until"), cursor: String::new() }
+        Self {
+            r#type: text("type"),
+            code: text("code"),
+            since: text("since"),
+            until: text("until"),
+            cursor: String::new(),
+        }
     }
 
     /// As the API takes it.
@@ -79,12 +85,7 @@ pub(crate) async fn list(Path(id): Path<IntegrationId>, visit: Visit, Query(whic
     list_page(&visit, &id, &which, None).await
 }
 
-async fn list_page(
-    visit: &Visit,
-    id: &IntegrationId,
-    which: &Which,
-    refused: Option<&Problem>,
-) -> Answer<Response> {
+async fn list_page(visit: &Visit, id: &IntegrationId, which: &Which, refused: Option<&Problem>) -> Answer<Response> {
     let endpoint: EndpointView = visit.api.get(&route(id, "")).await?;
     let filter = which.filter();
     let mut asked: Vec<_> = filter.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -98,9 +99,10 @@ async fn list_page(
     let problem = refused.or(problem.as_deref());
     let entered = [("type", &which.r#type), ("code", &which.code), ("since", &which.since), ("until", &which.until)];
     let entered = entered.map(|(name, value)| (name, value.as_str()));
-    let next = found.next.as_deref().map(|next| {
-        visit.link(&address(&page(id, "/dead-letters"), &[&entered[..], &[("cursor", next)]].concat()))
-    });
+    let next = found
+        .next
+        .as_deref()
+        .map(|next| visit.link(&address(&page(id, "/dead-letters"), &[&entered[..], &[("cursor", next)]].concat())));
     let title = visit.say("Dead letters", "الرسائل الميتة");
     let all = if which.is_all() {
         visit.say("Post all of them again", "إرسالها كلها ثانية")
@@ -311,7 +313,10 @@ fn recover_page(visit: &Visit, endpoint: &EndpointView, form: &Form, problem: Op
     let spans: Vec<_> = BACK.iter().map(|hours| (hours.to_string(), span(visit, *hours))).collect();
     let spans: Vec<_> = spans.iter().map(|(hours, words)| (hours.as_str(), words.as_str())).collect();
     let far = Field::new(visit, "back", visit.say("Everything given up in the last", "كل ما تُرك خلال آخر"), "");
-    let help = visit.say("In UTC, at most 30 days ago. It counts instead of the choice above.", "بالتوقيت العالمي، قبل 30 يومًا على الأكثر. يُعتمد بدل الاختيار أعلاه.");
+    let help = visit.say(
+        "In UTC, at most 30 days ago. It counts instead of the choice above.",
+        "بالتوقيت العالمي، قبل 30 يومًا على الأكثر. يُعتمد بدل الاختيار أعلاه.",
+    );
     let since = Field::new(visit, "since", visit.say("Or since this moment", "أو منذ هذه اللحظة"), help).judged(errors);
     let body = html! {
         (parts::crumbs(visit, &back, &endpoint.name))

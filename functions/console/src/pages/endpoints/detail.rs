@@ -1,7 +1,11 @@
 //! `GET /console/endpoints/{id}`: how one does, what to do about it, its newest attempts, its settings.
 
 use super::{
-    attempts, draft::Draft, fields::condition_words, list::kinds, page, route, words,
+    attempts,
+    draft::Draft,
+    fields::condition_words,
+    list::kinds,
+    page, route, words,
     words::{ATTEMPTS, retries},
 };
 use crate::{
@@ -24,8 +28,7 @@ const LISTED: usize = 10;
 
 pub(crate) async fn show(Path(id): Path<IntegrationId>, visit: Visit) -> Answer<Page> {
     let endpoint: EndpointView = visit.api.get(&route(&id, "")).await?;
-    let attempts: Listed<AttemptSummary> =
-        visit.api.get(&route(&id, &format!("/attempts?limit={COUNTED}"))).await?;
+    let attempts: Listed<AttemptSummary> = visit.api.get(&route(&id, &format!("/attempts?limit={COUNTED}"))).await?;
     let dead: Option<Listed<DeadLetterView>> = visit.api.look(&route(&id, "/dead-letters?limit=1")).await;
     let has_dead = dead.is_some_and(|dead| !dead.items.is_empty());
     let body = html! {
@@ -118,7 +121,8 @@ fn figures(visit: &Visit, attempts: &[AttemptSummary]) -> Markup {
     let taken = attempts.iter().filter(|attempt| attempt.result == AttemptResult::Delivered).count();
     let permille = u32::try_from(taken * 1_000 / attempts.len()).unwrap_or(0);
     let share = visit.percent(f64::from(permille) / 10.0);
-    let of = format!("{} {}", visit.say("of", "من"), visit.count(u64::try_from(attempts.len()).unwrap_or(0), &ATTEMPTS));
+    let of =
+        format!("{} {}", visit.say("of", "من"), visit.count(u64::try_from(attempts.len()).unwrap_or(0), &ATTEMPTS));
     let mut durations: Vec<_> = attempts.iter().filter_map(|attempt| attempt.duration_ms).collect();
     durations.sort_unstable();
     let median = durations.get(durations.len() / 2).map_or_else(|| "–".to_owned(), |ms| visit.ms(u64::from(*ms)));
@@ -240,6 +244,7 @@ fn limits(view: &View, endpoint: &EndpointView) -> Option<Markup> {
         (limits.per_hour, view.say("an hour", "في الساعة")),
         (limits.per_day, view.say("a day", "في اليوم")),
     ];
-    let set: Vec<_> = all.iter().filter_map(|(limit, words)| Some((view.number(u64::from((*limit)?)), *words))).collect();
+    let set: Vec<_> =
+        all.iter().filter_map(|(limit, words)| Some((view.number(u64::from((*limit)?)), *words))).collect();
     (!set.is_empty()).then(|| html! { ul.plain-list { @for (limit, words) in &set { li { (limit) " " (words) } } } })
 }

@@ -338,7 +338,8 @@ mod tests {
         let mut faults = Vec::new();
         Draft::entered(&entered, None).body(&mut faults);
         let named: Vec<_> = faults.iter().map(|fault| (fault.field.as_str(), fault.code.as_str())).collect();
-        let expected = [("transform.rename.a", "conflict"), ("headers.X-Key", "required"), ("headers.X-Two", "conflict")];
+        let expected =
+            [("transform.rename.a", "conflict"), ("headers.X-Key", "required"), ("headers.X-Two", "conflict")];
         assert_eq!(named, expected);
     }
 }

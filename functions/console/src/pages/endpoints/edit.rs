@@ -54,9 +54,7 @@ pub(crate) async fn save(Path(id): Path<IntegrationId>, Posted { visit, form }: 
         Err(Box::new(Problem::invalid(faults)))
     };
     Ok(match saved {
-        Ok(_) => {
-            visit.go(&page(&id, ""), &Flash::good(visit.say("Your changes are saved.", "حُفظت تغييراتك.")))
-        }
+        Ok(_) => visit.go(&page(&id, ""), &Flash::good(visit.say("Your changes are saved.", "حُفظت تغييراتك."))),
         Err(problem) => {
             let shown = Shown { types: &types, errors: &problem.errors, more: "", is_new: false };
             let note = refusal(&visit, &problem, &fields::shown(&problem.errors));

@@ -13,10 +13,7 @@ use crate::{
     visit::Visit,
 };
 use ::api::{events::EventTypeView, problem::FieldProblem};
-use domain::{
-    retry::RetryPolicy,
-    webhook::filter::Op,
-};
+use domain::{retry::RetryPolicy, webhook::filter::Op};
 use maud::{Markup, html};
 use serde_json::json;
 
@@ -38,18 +35,8 @@ pub(super) struct Shown<'a> {
 }
 
 /// The first words of the names of fields that the form shows faults of.
-const PLACES: [&str; 10] = [
-    "name",
-    "url",
-    "description",
-    "events",
-    "filter",
-    "transform",
-    "headers",
-    "signing",
-    "secret",
-    "limits",
-];
+const PLACES: [&str; 10] =
+    ["name", "url", "description", "events", "filter", "transform", "headers", "signing", "secret", "limits"];
 
 /// Whether the fault of a field of this name has its place in the form.
 fn has_place(field: &str) -> bool {
@@ -109,7 +96,8 @@ fn events(visit: &Visit, draft: &Draft, shown: &Shown<'_>) -> Markup {
     } else {
         visit.say("Other types", "أنواع أخرى")
     };
-    let help = visit.say("One a line; `.*` stands for all below a word.", "واحد في كل سطر؛ تعني `.*` كل ما تحت الكلمة.");
+    let help =
+        visit.say("One a line; `.*` stands for all below a word.", "واحد في كل سطر؛ تعني `.*` كل ما تحت الكلمة.");
     let others = Field { fault: told.as_ref(), ..Field::new(visit, "events", title, help) };
     html! {
         fieldset {
@@ -266,10 +254,15 @@ fn pairs(
 
 fn transform(visit: &Visit, draft: &Draft, shown: &Shown<'_>) -> Markup {
     let is_there = !draft.pick.is_empty() || !draft.renames.is_empty() || !draft.constants.is_empty();
-    let below = |field: &str| ["transform.pick", "transform.rename", "transform.constant"].iter().any(|part| field.starts_with(part));
+    let below = |field: &str| {
+        ["transform.pick", "transform.rename", "transform.constant"].iter().any(|part| field.starts_with(part))
+    };
     let picked = shown.errors.iter().find(|error| error.field.starts_with("transform.pick"));
     let help = visit.say("One field a line; with none, all stay.", "حقل في كل سطر؛ إن لم تسمِّ شيئًا بقيت كلها.");
-    let pick = Field { fault: picked, ..Field::new(visit, "transform.pick", visit.say("Fields that stay", "الحقول التي تبقى"), help) };
+    let pick = Field {
+        fault: picked,
+        ..Field::new(visit, "transform.pick", visit.say("Fields that stay", "الحقول التي تبقى"), help)
+    };
     let renames = [("old", visit.say("Old name", "الاسم القديم")), ("new", visit.say("New name", "الاسم الجديد"))];
     let constants = [("field", visit.say("Field", "الحقل")), ("value", visit.say("Value", "القيمة"))];
     html! {
@@ -322,10 +315,7 @@ fn headers(visit: &Visit, draft: &Draft, shown: &Shown<'_>) -> Markup {
 fn signing(visit: &Visit, draft: &Draft, shown: &Shown<'_>) -> Markup {
     let choices = signings(visit);
     let method = Field::new(visit, "signing", visit.say("Signature", "التوقيع"), "").required().judged(shown.errors);
-    let help = visit.say(
-        "Leave it empty, and one is made and shown once.",
-        "اتركه فارغًا ليُنشأ سر ويُعرض مرة واحدة.",
-    );
+    let help = visit.say("Leave it empty, and one is made and shown once.", "اتركه فارغًا ليُنشأ سر ويُعرض مرة واحدة.");
     let own = Field::new(visit, "secret", visit.say("A secret of your own", "سر من عندك"), help).judged(shown.errors);
     html! {
         fieldset {
@@ -395,4 +385,3 @@ fn sending(visit: &Visit, draft: &Draft, shown: &Shown<'_>) -> Markup {
         }
     }
 }
-

@@ -1,13 +1,7 @@
 //! `GET /console/endpoints`: which there are and how each does.
 
 use super::{page, route, words};
-use crate::{
-    api::Listed,
-    page::Page,
-    parts,
-    query::address,
-    visit::Visit,
-};
+use crate::{api::Listed, page::Page, parts, query::address, visit::Visit};
 use api::endpoints::{AttemptSummary, EndpointView};
 use axum::extract::Query;
 use domain::principal::Scope;

@@ -14,7 +14,6 @@ mod switches;
 #[cfg(test)]
 mod tests;
 mod trial;
-mod verbatim;
 mod words;
 
 use crate::{
@@ -53,7 +52,10 @@ pub(crate) fn routes<S: Kept, P: SecretSource + 'static>() -> Routes<S, P> {
         .route("/console/endpoints/{id}/deliveries/{delivery_id}/resend", post(attempts::resend))
         .route("/console/endpoints/{id}/dead-letters", get(dead_letters::list))
         .route("/console/endpoints/{id}/redrive", post(dead_letters::redrive))
-        .route("/console/endpoints/{id}/recover", get(dead_letters::ask_recover::<S, P>).post(dead_letters::recover::<S, P>))
+        .route(
+            "/console/endpoints/{id}/recover",
+            get(dead_letters::ask_recover::<S, P>).post(dead_letters::recover::<S, P>),
+        )
 }
 
 /// Where the API has an endpoint.

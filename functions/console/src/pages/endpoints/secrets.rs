@@ -2,7 +2,7 @@
 
 use super::{
     fields::{secret, signings},
-    needs, page, route, verbatim,
+    needs, page, route,
     words::{DAYS, HOURS},
 };
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     form::Form,
     page::Page,
     parts,
+    verbatim,
     visit::{Posted, Visit},
 };
 use ::api::{
@@ -100,7 +101,12 @@ pub(crate) async fn rotate(Path(id): Path<IntegrationId>, Posted { visit, form }
         Ok(rotated) => {
             let title = visit.say("The new secret signs from now on", "يوقّع السر الجديد من الآن");
             shown(&visit, title, &rotated).map_or_else(
-                || visit.go(&page(&id, ""), &Flash::good(visit.say("Your secret signs from now on.", "يوقّع سرّك من الآن."))),
+                || {
+                    visit.go(
+                        &page(&id, ""),
+                        &Flash::good(visit.say("Your secret signs from now on.", "يوقّع سرّك من الآن.")),
+                    )
+                },
                 IntoResponse::into_response,
             )
         }
@@ -125,7 +131,12 @@ fn form_page(visit: &Visit, endpoint: &EndpointView, form: &Form, problem: Optio
         "Within that time posts carry both signatures, so that none is refused while you change the receiver. Choose none if the secret leaked.",
         "تحمل الرسائل خلال هذه المدة التوقيعين، فلا تُرفض أيٌّ منها ريثما تغيّر المستقبِل. اختر بلا مهلة إن تسرّب السر.",
     );
-    let keep = Field::new(visit, "keep_previous_hours", visit.say("The secret before signs as well for", "يوقّع السر السابق معه مدة"), help);
+    let keep = Field::new(
+        visit,
+        "keep_previous_hours",
+        visit.say("The secret before signs as well for", "يوقّع السر السابق معه مدة"),
+        help,
+    );
     let method = Field::new(visit, "signing", visit.say("Signature from now on", "التوقيع من الآن"), "");
     let empty = visit.say("Leave it empty, and one is made and shown once.", "اتركه فارغًا ليُنشأ سر ويُعرض مرة واحدة.");
     let own = Field::new(visit, "secret", visit.say("A secret of your own", "سر من عندك"), empty);

@@ -46,5 +46,9 @@ pub(crate) async fn ask_delete(Path(id): Path<IntegrationId>, visit: Visit) -> A
 /// `POST /console/endpoints/{id}/delete`.
 pub(crate) async fn delete(Path(id): Path<IntegrationId>, Posted { visit, .. }: Posted) -> Response {
     let outcome = visit.api.act(Method::DELETE, &route(&id, "")).await;
-    visit.went("/endpoints", outcome, visit.say("Deleted. What waited for it is cancelled.", "حُذف، وأُلغي ما كان ينتظره."))
+    visit.went(
+        "/endpoints",
+        outcome,
+        visit.say("Deleted. What waited for it is cancelled.", "حُذف، وأُلغي ما كان ينتظره."),
+    )
 }

@@ -1,6 +1,6 @@
 //! Posting a sample event now, to see what the endpoint makes of it.
 
-use super::{event_types, needs, page, route, sample, verbatim, words};
+use super::{event_types, needs, page, route, sample, words};
 use crate::{
     api::Asked,
     faults::refusal,
@@ -8,6 +8,7 @@ use crate::{
     page::Page,
     parts::{self, facts},
     query::address,
+    verbatim,
     visit::{Posted, Visit},
 };
 use ::api::{
@@ -64,7 +65,11 @@ pub(crate) async fn test(Path(id): Path<IntegrationId>, Posted { visit, form }: 
     let (endpoint, types) = both(&visit, &id).await?;
     let (kind, data) = (form.entered("type").unwrap_or(KIND), form.text("data"));
     let mut body = Map::from_iter([("type".to_owned(), json!(kind))]);
-    let read = if data.is_empty() { Ok(()) } else { serde_json::from_str(data).map(|data| drop(body.insert("data".to_owned(), data))) };
+    let read = if data.is_empty() {
+        Ok(())
+    } else {
+        serde_json::from_str(data).map(|data| drop(body.insert("data".to_owned(), data)))
+    };
     let tested: Asked<EndpointTestView> = match read {
         Ok(()) => visit.api.send(Method::POST, &route(&id, "/test"), &Value::Object(body)).await,
         Err(error) => Err(Box::new(Problem::invalid_field("data", "invalid", format!("This is no JSON: {error}.")))),
@@ -83,8 +88,16 @@ fn form_page(visit: &Visit, endpoint: &EndpointView, types: &[EventTypeView], en
     let back = page(&endpoint.id, "");
     let errors = entered.problem.map(|problem| problem.errors.as_slice()).unwrap_or_default();
     let shown = ["type", "data"].map(str::to_owned);
-    let kind = Field::new(visit, "type", visit.say("Type", "النوع"), visit.say("Any type; filters do not apply to a test.", "أي نوع؛ لا تسري المرشحات على الاختبار."));
-    let help = visit.say("JSON. Left empty, it is a few words. It is transformed as real data is.", "بصيغة JSON. إن تُرك فارغًا فهو بضع كلمات. يُحوَّل كما تُحوَّل البيانات الحقيقية.");
+    let kind = Field::new(
+        visit,
+        "type",
+        visit.say("Type", "النوع"),
+        visit.say("Any type; filters do not apply to a test.", "أي نوع؛ لا تسري المرشحات على الاختبار."),
+    );
+    let help = visit.say(
+        "JSON. Left empty, it is a few words. It is transformed as real data is.",
+        "بصيغة JSON. إن تُرك فارغًا فهو بضع كلمات. يُحوَّل كما تُحوَّل البيانات الحقيقية.",
+    );
     let data = Field::new(visit, "data", visit.say("Data", "البيانات"), help);
     let body = html! {
         (parts::crumbs(visit, &back, &endpoint.name))
@@ -136,7 +149,10 @@ fn result(visit: &Visit, tested: &EndpointTestView) -> Markup {
         ("bad", visit.say("The endpoint did not take it.", "لم يستلمه الويب هوك."))
     };
     let rows = [
-        (visit.say("Event", "الحدث"), html! { code.break dir="ltr" { (tested.event_id) } " " code dir="ltr" { (tested.kind) } }),
+        (
+            visit.say("Event", "الحدث"),
+            html! { code.break dir="ltr" { (tested.event_id) } " " code dir="ltr" { (tested.kind) } },
+        ),
         (visit.say("Answer", "الإجابة"), words::answered(visit, tested.status, Some(tested.duration_ms))),
         (visit.say("Headers", "الترويسات"), headers(visit, &tested.headers)),
         (visit.say("Body", "المتن"), body(visit, &tested.body, None)),
