@@ -20,7 +20,7 @@ pub(crate) fn read_list(text: &str) -> Value {
 /// As it is entered: a text without quotation marks, unless it would read as something else.
 pub(crate) fn show(value: &Value) -> String {
     match value {
-        Value::String(text) if read(text) == *value => text.clone(),
+        Value::String(text) if !text.is_empty() && read(text) == *value => text.clone(),
         other => other.to_string(),
     }
 }

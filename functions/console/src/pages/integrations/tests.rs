@@ -52,6 +52,7 @@ async fn it_is_told_how_it_did_over_the_span_that_is_chosen() {
 async fn what_it_used_and_what_holds_it_up_is_told() {
     let (stage, browser, one) = scene(Provider::Smtp).await;
     let rate = RateState {
+        rev: 1,
         paused_until: START.plus_ms(HOUR_MS),
         breaker: Breaker::Open { until: START.plus_ms(HOUR_MS) },
         ..RateState::default()
