@@ -294,16 +294,19 @@ async fn a_rule(stage: &Stage) -> (RuleId, RunId) {
 
 /// Two ways of signing in, so that one has to choose.
 async fn an_organisation(stage: &Stage) -> IntegrationId {
-    let directory = "11111111-2222-3333-4444-555555555555";
-    let settings = json!({"directory_id": directory, "client_id": HOSTILE, "audience": HOSTILE});
-    let config: BTreeMap<_, _> = settings.as_object().unwrap().clone().into_iter().collect();
-    let one =
-        Integration { name: HOSTILE.to_owned(), config: config.into_iter().collect(), ..integration(Provider::Entra) };
-    let other = Integration { id: IntegrationId::generate(), ..one.clone() };
-    for integration in [&one, &other] {
-        stage.store.save_integration(&scope("acme"), integration, None, false, &audit()).await.unwrap();
+    let mut first = None;
+    for digit in ["1", "2"] {
+        let settings = json!({
+            "directory_id": format!("{}-2222-3333-4444-555555555555", digit.repeat(8)),
+            "client_id": HOSTILE, "audience": HOSTILE, "roles_claim": HOSTILE,
+            "admin_roles": [HOSTILE], "operator_roles": [HOSTILE], "viewer_roles": [HOSTILE],
+        });
+        let config = settings.as_object().unwrap().clone().into_iter().collect();
+        let one = Integration { name: HOSTILE.to_owned(), config, ..integration(Provider::Entra) };
+        stage.store.save_integration(&scope("acme"), &one, None, false, &audit()).await.unwrap();
+        first.get_or_insert(one.id);
     }
-    one.id
+    first.unwrap()
 }
 
 async fn a_log_entry(stage: &Stage, integration: &IntegrationId, endpoint: &IntegrationId, event: &str) -> LogId {

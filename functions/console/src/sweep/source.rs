@@ -38,8 +38,12 @@ fn in_text(text: &str, file: &str, found: &mut Vec<Route>) {
             "{file}: write routes as `.route(\"/console/...\", get(..).post(..))`, so that they are found"
         );
     }
-    for part in text.split(".route(").skip(1) {
-        let part = part.trim_start();
+    for (at, begin) in text.match_indices(".route(") {
+        // A router's: `Router::new().route(..)`, or the next of a chain.
+        if !text[..at].trim_end().ends_with(')') {
+            continue;
+        }
+        let part = text[at + begin.len()..].trim_start();
         let literal = part.strip_prefix('"').and_then(|rest| rest.split_once('"'));
         let Some((pattern, rest)) = literal else { panic!("{file}: an address that is no literal: {:.60}", part) };
         let handlers = until_closed(rest);
