@@ -45,14 +45,44 @@ export const job = async ({ page, say }) => {
   await page.click("main form button[type=submit]");
   assert.match(await page.locator(".toast").innerText(), /work/);
   say({ integration: "made, tested, edited, secrets replaced" });
+
+  // How it did, over another span; which secrets it had.
+  await page.click(".windows a[href*='window=30d']");
+  assert.match(await page.locator(".windows [aria-current]").innerText(), /30 days/);
+  assert.ok(await page.locator("#log ~ .chart svg[role=img]").count(), "its tests are drawn");
+  assert.equal(await page.locator("#rotations ~ table tbody tr").count(), 2, "two versions of its secrets");
+  await page.click("#errors ~ a");
+  assert.match(page.url(), /\/logs\?integration=int_/);
+
+  // A simulation's dry run, of somebody who is no test user.
+  const { CONSOLE_URL, KEY } = process.env;
+  const made = await fetch(`${CONSOLE_URL.replace(/\/console$/, "")}/v1/integrations?test=false`, {
+    method: "POST", headers: { "content-type": "application/json", authorization: `Bearer ${KEY}` },
+    body: JSON.stringify({
+      provider: "m365", name: "Phishing simulation", secrets: { client_secret: "good-CANARY" },
+      config: {
+        directory_id: "11111111-2222-3333-4444-555555555555", client_id: "66666666-7777-8888-9999-000000000000",
+        created_by: "secops@contoso.com", payload_id: "12345678-9abc", landing_page_id: "1c345678",
+      },
+    }),
+  });
+  assert.equal(made.status, 201);
+  await page.goto(link(`/integrations/${(await made.json()).id}`));
+  await page.click("a[href$='/dry-run']");
+  await page.fill("#recipients", "stranger@contoso.com");
+  await page.click("main form button[type=submit]");
+  assert.match(await page.locator("section:has(#came)").innerText(), /Not ready[\s\S]*Failed[\s\S]*What to do:/);
+  say({ dry_run: "told step by step" });
 };
 
 export const pages = async ({ page }) => {
   const integration = await found(page, "/integrations", "tbody th a");
+  const simulation = await found(page, "/integrations?q=m365", "tbody th a");
   return [
     ["integrations", "/integrations"], ["choose", "/integrations/new"], ["smtp-form", "/integrations/new/smtp"],
     ["entra-form", "/integrations/new/entra"], ["m365-form", "/integrations/new/m365"], ["integration", integration],
     ["edit", integration + "/edit"], ["secrets", integration + "/secrets"], ["delete", integration + "/delete"],
+    ["integration-30d", integration + "?window=30d"], ["dry-run", simulation && simulation + "/dry-run"],
     ["no-integration-found", "/integrations?q=zzzzzz"],
   ];
 };

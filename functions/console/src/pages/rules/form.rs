@@ -450,7 +450,7 @@ impl<'a> Form<'a> {
         let help = visit.say("Change it as you like, and try again.", "عدّله كما تشاء وجرّب من جديد.");
         let title = format!("{}: {trigger}", visit.say("The event to try it on", "الحدث الذي تُجرَّب عليه"));
         html! {
-            fieldset #event {
+            fieldset #trying {
                 legend { (visit.say("Try", "تجربة")) }
                 @if self.event_is_wrong { p.error role="alert" { (not_json(visit)) } }
                 (Field::new(visit, "event", &title, help).text(visit, Text::CodeLines, event))
