@@ -124,7 +124,8 @@ fn form_page(visit: &Visit, endpoint: &EndpointView, types: &[EventTypeView], en
 
 /// The types to choose from: those it names itself, and those that are registered.
 fn samples(visit: &Visit, endpoint: &EndpointView, types: &[EventTypeView], kind: &str) -> Markup {
-    let own = endpoint.events.iter().map(|kind| kind.as_str()).filter(|kind| !kind.contains('*'));
+    let own =
+        endpoint.events.iter().map(domain::webhook::filter::EventPattern::as_str).filter(|kind| !kind.contains('*'));
     let registered = types.iter().filter(|kind| !kind.deprecated).map(|kind| kind.kind.as_str());
     let all: BTreeSet<&str> = own.chain(registered).collect();
     html! {
