@@ -18,7 +18,8 @@ const SHOW_NOTHING_OF_OTHERS: &[&str] = &[
     "/console/account",
     "/console/integrations/new",
     "/console/integrations/new/{provider}",
-    "/console/keys",
+    "/console/hooks/new",
+    "/console/hooks/new/{scheme}",
     "/console/keys/new",
     "/console/sign-in",
 ];
@@ -31,8 +32,9 @@ const OPEN_TO_ALL: &[&str] = &[
     "/console/signed-in/{integration}",
 ];
 
-/// Addresses that have no page of their own to show without more than the address says.
-const LEAD_ON: &[&str] = &["/console/sign-in/{tenant}/{integration}", "/console/signed-in/{integration}"];
+/// Addresses that have nothing of their own to show without more than the address says.
+const LEAD_ON: &[&str] =
+    &["/console/logs/file.csv", "/console/sign-in/{tenant}/{integration}", "/console/signed-in/{integration}"];
 
 /// Forms of people who are not signed in: they need no token, since there is no session whose it could be. They come from
 /// our own pages all the same.

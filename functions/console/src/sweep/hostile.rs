@@ -9,7 +9,7 @@ use domain::{
     channel::{Channel, Provider},
     health::{HealthStatus, TestReport},
     hook::{self, Hook, HookEvent, Rejection, Scheme, SchemeName},
-    ids::{CampaignId, EventId, HookEventId, HookId, IntegrationId, RequestId, RuleId, RunId},
+    ids::{CampaignId, EventId, HookEventId, HookId, IntegrationId, KeyId, RequestId, RuleId, RunId},
     integration::Integration,
     log::{Direction, Entry, EntryStatus, EntryType, LogId, PageId},
     message::{Content, Message},
@@ -24,7 +24,8 @@ use runtime::testing::{START, integration};
 use serde_json::json;
 use std::collections::BTreeMap;
 use store::{
-    Bundles, Campaigns, EventTypes, Hooks, Integrations, Logs, Request, Rules, SealedSecret, Settings, Suppressions,
+    Access, Bundles, Campaigns, EventTypes, Hooks, Integrations, Logs, Request, Rules, SealedSecret, Settings,
+    Suppressions,
 };
 
 /// What nobody may see run.
@@ -64,7 +65,7 @@ pub(crate) async fn fill(stage: &Stage) -> Things {
     let log = a_log_entry(stage, &integration, &endpoint, &event).await;
     let organisation = an_organisation(stage).await;
     lists(stage, &campaign).await;
-    let key = store::Access::keys(&*stage.store, &scope("acme")).await.unwrap().first().map(|key| key.id.to_string());
+    let key = a_key(stage).await;
     Things(BTreeMap::from([
         ("/console/integrations/{id}", integration.to_string()),
         ("/console/integrations/new/{provider}", "smtp".to_owned()),
@@ -83,8 +84,7 @@ pub(crate) async fn fill(stage: &Stage) -> Things {
         ("/console/rules/{id}/runs/{run_id}", run.to_string()),
         ("/console/templates/{id}", "hello".to_owned()),
         ("/console/logs/{id}", log.to_string()),
-        ("/console/keys/{id}", key.unwrap_or_default()),
-        ("/console/keys/{id}/{action}", "suspend".to_owned()),
+        ("/console/keys/{id}", key.to_string()),
         ("/console/sign-in/{tenant}", "acme".to_owned()),
         ("/console/sign-in/{tenant}/{integration}", organisation.to_string()),
         ("/console/signed-in/{integration}", organisation.to_string()),
@@ -332,6 +332,14 @@ async fn a_log_entry(stage: &Stage, integration: &IntegrationId, endpoint: &Inte
     };
     stage.store.put_log_entry(&scope("acme"), page, &entry).await.unwrap();
     LogId { page, place: 0 }
+}
+
+async fn a_key(stage: &Stage) -> KeyId {
+    let (_, mut key) = stage.key("acme", "campaigns:read", 77).await;
+    key.name = HOSTILE.to_owned();
+    key.rev += 1;
+    stage.store.save_key(&scope("acme"), &key, None).await.unwrap();
+    key.id
 }
 
 /// What has no page of its own, or one by a name that somebody chose.

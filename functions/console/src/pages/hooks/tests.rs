@@ -208,7 +208,7 @@ async fn events_are_found_looked_at_and_replayed() {
     assert!(first.contains(">of.59<") && !first.contains(">of.9<"), "{first}");
     let next = first.split("href=\"").find(|part| part.contains("cursor=")).unwrap().split('"').next().unwrap();
     let rest = stage.get(&browser.session, next.strip_prefix("/base").unwrap()).await.body;
-    assert!(rest.contains(">of.9<") && rest.contains(">of.0<") && !rest.contains("cursor="), "{rest}");
+    assert!(rest.contains(">of.9<") && rest.contains(">of.0<") && !rest.contains("rel=\"next\""), "{rest}");
     let filtered = format!("{events}?event=of.*&since={}&until={}", at(20), at(22));
     let page = stage.get(&browser.session, &filtered).await.body;
     assert_eq!([19, 20, 22, 23].map(|n| page.contains(&format!(">of.{n}<"))), [false, true, true, false], "{page}");
