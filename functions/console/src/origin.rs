@@ -24,14 +24,12 @@ pub(crate) fn is_own(headers: &HeaderMap, public_url: Option<&str>) -> bool {
 /// `Sec-Fetch-Site`; those that leave it out name our page in `Referer`, as our own policy lets them.
 pub(crate) fn leads_from_own(headers: &HeaderMap, public_url: Option<&str>) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    match text(header::HeaderName::from_static("sec-fetch-site")) {
-        Some(site) => site == "same-origin",
-        None => {
-            let from = text(header::REFERER).and_then(host_of);
-            let ours = [text(header::HOST), public_url.and_then(host_of)];
-            from.is_some_and(|host| ours.into_iter().flatten().any(|own| own.eq_ignore_ascii_case(host)))
-        }
+    if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
+        return site == "same-origin";
     }
+    let from = text(header::REFERER).and_then(host_of);
+    let ours = [text(header::HOST), public_url.and_then(host_of)];
+    from.is_some_and(|host| ours.into_iter().flatten().any(|own| own.eq_ignore_ascii_case(host)))
 }
 
 /// Whether somebody entered an address themselves, or chose a bookmark.
@@ -89,6 +87,22 @@ mod tests {
         let behind = headers(&[("host", "id.execute-api"), ("origin", "https://hub.example")]);
         assert!(is_own(&behind, Some("https://hub.example/base")));
         assert!(!is_own(&behind, Some("https://other.example")));
+    }
+
+    #[test]
+    fn whoever_comes_from_our_pages_is_known_by_it() {
+        let host = ("host", "api.example");
+        for (sent, own) in [
+            (vec![host, ("sec-fetch-site", "same-origin")], true),
+            (vec![host, ("sec-fetch-site", "none")], false),
+            (vec![host, ("sec-fetch-site", "cross-site"), ("referer", "https://api.example/console")], false),
+            (vec![host, ("referer", "https://api.example/console/sign-in/acme")], true),
+            (vec![host, ("referer", "https://api.example.evil.example/")], false),
+            (vec![host, ("referer", "https://evil.example/?https://api.example/")], false),
+            (vec![host], false),
+        ] {
+            assert_eq!(leads_from_own(&headers(&sent), None), own, "{sent:?}");
+        }
     }
 
     #[test]

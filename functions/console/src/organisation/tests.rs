@@ -125,7 +125,7 @@ async fn a_person_with_a_role_signs_in_and_it_is_remembered_who_did() {
     let trail = company.stage.store.audit(&scope("acme"), None, 99).await.unwrap().items;
     let last = trail.last().unwrap();
     assert_eq!((last.action.as_str(), &last.target), ("console.signed_in", &company.integration.id.to_string()));
-    assert!(last.principal.to_string().starts_with("user:sub-") && !format!("{trail:?}").contains("sara"));
+    assert!(last.principal.starts_with("user:sub-") && !format!("{trail:?}").contains("sara"));
     let stored = format!("{:?}", *company.stage.store);
     assert!(!stored.contains(&session) && !stored.contains(&cookie[15..]), "the store could sign nobody in");
 }
@@ -219,7 +219,8 @@ async fn what_the_provider_says_must_be_of_this_sign_in() {
     company.provider.behaviour().id = json!({});
     let begun = company.begin("").await;
     refused(&company.back(&begun.query.replace("the-code", "made-up"), &begun.cookie).await, 502);
-    for (error, status, words) in [("access_denied", 200, "did not sign in"), ("<b>", 502, "oidc_sign_in_refused")] {
+    for (error, status, words) in [("access_denied", 200, "did not sign in"), ("%3Cb%3E", 502, "oidc_sign_in_refused")]
+    {
         let begun = company.begin("").await;
         let answer = begun.query.replace("code=the-code", &format!("error={error}&error_description=CANARY"));
         let seen = company.back(&answer, &begun.cookie).await;
@@ -273,7 +274,7 @@ async fn strangers_do_not_learn_which_tenants_there_are() {
     let mut company = Company::new().await;
     let ask = async |company: &Company, tenant: &str, rest: &str| {
         let seen = company.look(&format!("/console/sign-in/{tenant}{rest}"), "", "same-origin").await;
-        (seen.status, seen.body.replace(tenant, "TENANT"))
+        (seen.status, seen.body.replace(&format!("/sign-in/{tenant}"), "/sign-in/TENANT"))
     };
     let unknown = ask(&company, "nobody", "").await;
     assert_eq!(unknown.0, 404);
