@@ -110,7 +110,7 @@ pub(crate) async fn list(Path(id): Path<IntegrationId>, visit: Visit, Query(whic
 
 fn search(visit: &Visit, which: &Which) -> Markup {
     html! {
-        form.search method="get" {
+        form.filters method="get" role="search" {
             span {
                 label for="status" { (visit.say("Result", "النتيجة")) }
                 select #status name="status" {
@@ -154,7 +154,7 @@ pub(super) fn table<'a>(
                 }
                 td data-label=(visit.say("Event", "الحدث")) {
                     @match &attempt.kind {
-                        Some(kind) => code.break dir="ltr" { (kind) },
+                        Some(kind) => code.kind dir="ltr" { (kind) },
                         None => span.quiet { (visit.say("not kept any more", "لم يعد محفوظًا")) },
                     }
                 }

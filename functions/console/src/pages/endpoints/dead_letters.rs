@@ -146,7 +146,7 @@ async fn list_page(visit: &Visit, id: &IntegrationId, which: &Which, refused: Op
 
 fn search(visit: &Visit, id: &IntegrationId, which: &Which) -> Markup {
     html! {
-        form.search method="get" action=(visit.link(&page(id, "/dead-letters"))) {
+        form.filters method="get" role="search" action=(visit.link(&page(id, "/dead-letters"))) {
             span {
                 label for="type" { (visit.say("Type", "النوع")) }
                 input #type name="type" value=(which.r#type) placeholder="order.*" dir="ltr" spellcheck="false";
@@ -178,7 +178,7 @@ fn table(visit: &Visit, id: &IntegrationId, letters: &[DeadLetterView]) -> Marku
             tbody { @for letter in letters {
                 @let at = page(id, &format!("/deliveries/{}", letter.delivery_id));
                 tr {
-                    th scope="row" { a href=(visit.link(&at)) { code.break dir="ltr" { (letter.kind) } } small.quiet { code.break dir="ltr" { (letter.event_id) } } }
+                    th scope="row" { a href=(visit.link(&at)) { code.kind dir="ltr" { (letter.kind) } } small.quiet { code.break dir="ltr" { (letter.event_id) } } }
                     td data-label=(visit.say("Given up", "تُرك")) {
                         (visit.time(&letter.failed_at))
                         small.quiet { (visit.count(u64::from(letter.attempts), &words::ATTEMPTS)) }

@@ -127,7 +127,11 @@ fn figures(visit: &Visit, attempts: &[AttemptSummary]) -> Markup {
     durations.sort_unstable();
     let median = durations.get(durations.len() / 2).map_or_else(|| "–".to_owned(), |ms| visit.ms(u64::from(*ms)));
     let (tone, result) = words::outcome_words(visit, newest.result);
-    let of_share = if taken == attempts.len() { "good" } else { "warn" };
+    let of_share = match taken * 2 {
+        twice if twice == attempts.len() * 2 => "good",
+        twice if twice < attempts.len() => "bad",
+        _ => "warn",
+    };
     html! {
         section aria-labelledby="figures" {
             h2 #figures { (visit.say("How it does", "كيف حاله")) }

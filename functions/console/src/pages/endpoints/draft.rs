@@ -96,7 +96,7 @@ impl Draft {
         let condition = |condition: &domain::webhook::filter::Condition| ConditionRow {
             field: condition.field.clone(),
             op: json!(condition.op).as_str().unwrap_or_default().to_owned(),
-            value: if condition.value.is_null() { String::new() } else { literal::show(&condition.value) },
+            value: compared(&condition.value),
         };
         let any = filter.as_ref().is_some_and(|filter| filter.combine == Combine::Any);
         let limit = |limit: Option<u32>| limit.map(|limit| limit.to_string()).unwrap_or_default();
@@ -238,6 +238,16 @@ impl Draft {
     }
 }
 
+/// What a condition compares with, as it is entered: a list with commas, unless that would read as another one.
+fn compared(value: &Value) -> String {
+    let list = value.as_array().map(|list| list.iter().map(literal::show).collect::<Vec<_>>().join(", "));
+    match list.filter(|list| literal::read_list(list) == *value) {
+        Some(list) => list,
+        None if value.is_null() => String::new(),
+        None => literal::show(value),
+    }
+}
+
 fn kept(endpoint: &EndpointView, removed: impl Fn(&str) -> bool) -> Vec<(String, String, bool)> {
     endpoint.headers.iter().map(|(name, mask)| (name.clone(), mask.clone(), removed(name))).collect()
 }
@@ -320,6 +330,18 @@ mod tests {
             "limits": {"per_second": 5, "per_hour": "many"}, "retry_policy": "manual",
         });
         assert_eq!((body, faults), (expected, vec![]));
+    }
+
+    #[test]
+    fn what_is_compared_with_is_shown_as_it_is_entered() {
+        for (value, text) in [
+            (json!(["SA", "AE", 1]), "SA, AE, 1"),
+            (json!(["a,b"]), "[\"a,b\"]"),
+            (json!("100"), "\"100\""),
+            (Value::Null, ""),
+        ] {
+            assert_eq!(compared(&value), text);
+        }
     }
 
     #[test]

@@ -12,8 +12,7 @@ use crate::{
     flash::Flash,
     form::Form,
     page::Page,
-    parts,
-    verbatim,
+    parts, verbatim,
     visit::{Posted, Visit},
 };
 use ::api::{
