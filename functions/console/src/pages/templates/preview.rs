@@ -22,7 +22,7 @@ use domain::{
     template::{Locale, TemplateText},
 };
 use maud::{Markup, html};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Under which name the value of a variable is sent, and the API names it when it has none.
 pub(super) const VALUE: &str = "variables.";
@@ -45,6 +45,17 @@ fn sample(variable: &str) -> String {
     }
 }
 
+/// These values, and samples for the variables that have none.
+pub(super) fn with_samples(
+    mut values: BTreeMap<String, String>,
+    variables: &BTreeSet<String>,
+) -> BTreeMap<String, String> {
+    for name in variables {
+        values.entry(name.clone()).or_insert_with(|| sample(name));
+    }
+    values
+}
+
 /// Asks the API. Which variables there are is learnt from it, so those without a value get a sample and it is asked again.
 pub(super) async fn preview(
     visit: &Visit,
@@ -54,10 +65,8 @@ pub(super) async fn preview(
 ) -> Asked<Preview> {
     let mut wanted = PreviewRequest { channel, texts: texts.clone(), variables: entered };
     let mut answer: PreviewAnswer = ask(visit, &wanted).await?;
-    let missing: Vec<_> =
-        answer.variables.iter().filter(|name| !wanted.variables.contains_key(*name)).cloned().collect();
-    if !missing.is_empty() {
-        wanted.variables.extend(missing.into_iter().map(|name| (name.clone(), sample(&name))));
+    if answer.variables.iter().any(|name| !wanted.variables.contains_key(name)) {
+        wanted.variables = with_samples(wanted.variables, &answer.variables);
         answer = ask(visit, &wanted).await?;
     }
     wanted.variables.retain(|name, _| answer.variables.contains(name));

@@ -20,6 +20,7 @@ pub(crate) async fn show(
 ) -> Answer<Response> {
     let template: TemplateView = visit.api.get(&format!("/v1/templates/{id}")).await?;
     let values = preview::entered(asked.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let values = preview::with_samples(values, &template.variables);
     let preview = preview::preview(&visit, template.channel, &template.texts, values).await?;
     let (both, styles) = preview::both(&visit, &preview);
     let link = visit.link(&format!("/templates/{id}"));
