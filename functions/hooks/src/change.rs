@@ -31,11 +31,11 @@ pub(crate) async fn change<S: store::Hooks, K: Kms>(
         let stored = hooks.find(&caller.scope, &id).await?;
         let (next, changed) = changed(&stored, &patch)?;
         if changed.is_empty() {
-            return Ok(Json(HookView::from(&stored)));
+            return Ok(Json(hooks.shown(&stored)));
         }
         match save(&hooks, &caller, next, &changed).await {
             Err(StoreError::Conflict) if again => again = false,
-            saved => return Ok(Json(HookView::from(&saved?))),
+            saved => return Ok(Json(hooks.shown(&saved?))),
         }
     }
 }

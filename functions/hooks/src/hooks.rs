@@ -57,7 +57,7 @@ async fn list<S: store::Hooks, K: Kms>(
 ) -> Answer<Json<List<HookView>>> {
     let caller = auth.require(Scope::HooksRead)?;
     let all = hooks.store.hooks(&caller.scope).await?;
-    Ok(Json(List { items: all.iter().map(HookView::from).collect(), next: None }))
+    Ok(Json(List { items: all.iter().map(|hook| hooks.shown(hook)).collect(), next: None }))
 }
 
 async fn read<S: store::Hooks, K: Kms>(
@@ -66,12 +66,19 @@ async fn read<S: store::Hooks, K: Kms>(
     Path(id): Path<HookId>,
 ) -> Answer<Json<HookView>> {
     let caller = auth.require(Scope::HooksRead)?;
-    Ok(Json(HookView::from(&hooks.find(&caller.scope, &id).await?)))
+    Ok(Json(hooks.shown(&hooks.find(&caller.scope, &id).await?)))
 }
 
 impl<S: store::Hooks, K: Kms> Hooks<S, K> {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// A hook as its people see it: without a secret before whose time is over.
+    pub(crate) fn shown(&self, hook: &Hook) -> HookView {
+        let is_over = hook.previous.is_some_and(|previous| previous.until <= self.now());
+        let view = HookView::from(hook);
+        if is_over { HookView { previous_secret_until: None, ..view } } else { view }
     }
 
     /// The tenant's hook of this id.

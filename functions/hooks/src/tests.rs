@@ -171,6 +171,10 @@ async fn a_rotation_keeps_the_secret_before_for_its_hours() {
     assert_eq!((rotated.status, &rotated.body["secret_version"]), (200, &json!(2)));
     assert_eq!(rotated.body["previous_secret_until"], START.plus_ms(24 * HOUR_MS).to_rfc3339());
     assert_eq!(rotated.body["new_secret"].as_str().unwrap().len(), 64);
+    stage.clock.advance_ms(24 * HOUR_MS - 1);
+    assert!(stage.get(&path).await.body["previous_secret_until"].is_string());
+    stage.clock.advance_ms(1);
+    assert_eq!(stage.get(&path).await.body["previous_secret_until"], Value::Null, "its time is over");
     let given = rotate(json!({"secret": "a secret of theirs", "grace_hours": 0})).await;
     assert_eq!((&given.body["previous_secret_until"], given.body.get("new_secret")), (&Value::Null, None));
     assert_eq!(rotate(json!({"grace_hours": 169})).await.body["errors"][0]["field"], "grace_hours");
