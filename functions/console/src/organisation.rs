@@ -333,7 +333,7 @@ fn no_role(view: &View, tenant: &TenantId, signed_in: &SignedIn) -> Response {
         h1 { (title) }
         p { (view.say(
             "You signed in, but none of your roles opens the console. Ask your administrator for a role: viewer, operator or administrator.",
-            "سجّلت الدخول، لكن لا شيء من أدوارك يفتح لوحة التحكم. اطلب من المسؤول دورًا: مطّلع أو مشغّل أو مسؤول.",
+            "سجّلت الدخول، لكن لا شيء من أدوارك يفتح لوحة التحكم. اطلب من المسؤول دورًا: مطّلع أو مشغّل أو مدير.",
         )) }
         (parts::facts(&rows))
         p { a.button.second href=(view.link("/sign-in")) { (view.say("Sign in differently", "الدخول بطريقة أخرى")) } }

@@ -227,12 +227,12 @@ fn schema() -> Value {
             "admin_roles": roles(["Roles of admins", "أدوار المديرين"], ["may do everything", "لهم كل الصلاحيات"], "Trunkline.Admin"),
             "operator_roles": roles(
                 ["Roles of operators", "أدوار المشغّلين"],
-                ["run campaigns and see integrations", "يديرون الحملات ويرون التكاملات"],
+                ["run campaigns, test, pause and send again, and see what viewers see", "يديرون الحملات ويختبرون ويوقفون ويعيدون الإرسال، ويرون ما يراه المطّلعون"],
                 "Trunkline.Operator"
             ),
             "viewer_roles": roles(
                 ["Roles of viewers", "أدوار المطّلعين"],
-                ["see campaigns and integrations", "يرون الحملات والتكاملات"],
+                ["see all but API keys, suppressed addresses and the audit trail", "يرون كل شيء عدا مفاتيح API والعناوين المحجوبة وسجل التدقيق"],
                 "Trunkline.Viewer"
             ),
         }
