@@ -67,6 +67,7 @@ export const job = async ({ browser, page: admins, say }) => {
   // Whoever disables the sign-in signs everybody out who came by it.
   await admins.goto(link(detail));
   await admins.click("form[action$='/disable'] button");
+  await admins.waitForSelector(".toast.good");
   await viewer.page.goto(link(detail));
   assert.match(viewer.page.url(), /sign-in/, "signed out by an admin");
   await viewer.page.fill("#tenant", TENANT);
@@ -74,6 +75,7 @@ export const job = async ({ browser, page: admins, say }) => {
   assert.match(await viewer.page.locator("[role=alert]").innerText(), /Nobody signs in here/);
   await admins.goto(link(detail));
   await admins.click("form[action$='/enable'] button");
+  await admins.waitForSelector(".toast.good");
   await viewer.page.goto(link(`/sign-in/${TENANT}`));
   await viewer.page.waitForURL((url) => url.href === link(""), { timeout: 10_000 });
   say({ sign_in: "ended by disabling it, back by enabling it" });
