@@ -5,6 +5,7 @@
 import { strict as assert } from "node:assert";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { byKeyboard, inForcedColours, menu, narrow, skips } from "./everyone.mjs";
 import { launch, link, person, prefer, say, signIn, SITE } from "./browser.mjs";
 
 const { CONSOLE_URL, KEY, SHOTS } = process.env;
@@ -85,6 +86,57 @@ for (const violation of violations.slice(0, 12)) say(violation);
 assert.equal(violations.length, 0, "axe-core finds violations");
 say({ axe: "no violation" });
 
+// ---- Every page by keyboard alone, as narrow as 1280 px at 400 %, and in the device's colours.
+await page.setViewportSize({ width: 1280, height: 900 });
+for (const language of ["en", "ar"]) {
+  await prefer(people, { language });
+  let stops = 0;
+  for (const [name, path] of pages) {
+    await page.goto(link(path));
+    await narrow(page, `${name} ${language}`);
+    // What is reached does not depend on the language.
+    if (language !== "en") continue;
+    if (await page.locator(".skip").count()) await skips(page, name);
+    stops += (await byKeyboard(page, name)).count;
+    await inForcedColours(page, name);
+  }
+  await page.goto(link(""));
+  await menu(page);
+  if (stops) say({ by_keyboard: stops });
+}
+say({ narrow: "nothing is too wide at 320 px" });
+
+// ---- A form by keyboard alone: a new key, from the link in the navigation to its secret.
+await prefer(people, {});
+await page.goto(link("/keys"));
+const tabTo = async (selector) => {
+  for (let step = 0; step < 200; step += 1) {
+    if (await page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) return;
+    await page.keyboard.press("Tab");
+  }
+  assert.fail(`Tab does not lead to ${selector}`);
+};
+await tabTo("main a[href$='/keys/new']");
+await page.keyboard.press("Enter");
+await page.waitForURL(/keys\/new$/);
+await tabTo("#name");
+await page.keyboard.type("By keyboard");
+await tabTo("input[value='campaigns:read']");
+await page.keyboard.press("Space");
+await page.keyboard.press("Enter");
+await page.locator("#secret").waitFor();
+say({ form_by_keyboard: "a key" });
+
+// ---- After a form one is where one was, and what came of it can be put away.
+await page.goto(link("/integrations"));
+await tabTo("tbody form[action$='/test'] button");
+await page.keyboard.press("Enter");
+await page.locator(".toast .close").waitFor();
+assert.ok(await page.evaluate(() => document.activeElement.matches("tbody form[action$='/test'] button")), "the focus is kept");
+await page.click(".toast .close");
+assert.equal(await page.locator(".toast").count(), 0, "put away");
+say({ focus: "kept" });
+
 // ---- Without JavaScript.
 const plain = await person(browser, { javaScriptEnabled: false });
 await prefer(plain, { language: "ar" });
@@ -108,7 +160,7 @@ await attacker.route("https://evil.example/**", (route) => route.fulfill({
   body: `<iframe src="${CONSOLE_URL}"></iframe><form method=post action="${link("/sign-out-everywhere")}"><input name=csrf value=x><button>go</button></form>`,
 }));
 await attacker.goto("https://evil.example/");
-await attacker.waitForTimeout(300);
+await attacker.waitForLoadState("load");
 const framed = attacker.frames()[1];
 assert.ok(!framed || !(await framed.content().catch(() => "")).includes("Trunkline"), "no frame shows the console");
 await attacker.close();
