@@ -22,6 +22,12 @@ const SHOW_NOTHING_OF_OTHERS: &[&str] = &[
     "/console/hooks/new/{scheme}",
     "/console/keys/new",
     "/console/sign-in",
+    "/console/campaigns",
+    "/console/campaigns/{id}/cancel",
+    "/console/campaigns/{id}/errors",
+    "/console/campaigns/{id}/resend-unknown",
+    "/console/suppressions/remove",
+    "/console/templates/new",
 ];
 
 /// Pages of people who are not signed in.

@@ -205,6 +205,8 @@ mod tests {
         assert!(page.contains(&format!("/base{remove}")), "{page}");
         let asked = stage.get(&browser.session, remove).await.body;
         assert!(asked.contains("ann+news@example.com") && asked.contains("Send to this address again?"));
+        let hostile = stage.get(&browser.session, "/console/suppressions/remove?address=%3Cscript%3E").await.body;
+        assert!(hostile.contains("&lt;script&gt;") && !hostile.contains("<script>"), "{hostile}");
         assert!(stage.get(&browser.session, path).await.body.contains("ann+news@"), "asking frees nobody");
         assert_eq!(stage.post(&browser, remove, &[]).await.status, 303);
         assert!(!stage.get(&browser.session, path).await.body.contains("ann+news@"));

@@ -52,7 +52,7 @@ export const job = async (at) => {
   const frame = page.frameLocator("iframe.mail").first();
   const painted = (element) => getComputedStyle(element).backgroundColor;
   assert.equal(await frame.locator("a").evaluate(painted), "rgb(31, 95, 191)", "a message looks as its recipient sees it");
-  await page.click("summary >> nth=0");
+  await page.locator("section[aria-labelledby=preview] summary").first().click();
   await page.fill("[name='variables.name']", "Mona <b>");
   await page.click("main form button[type=submit]");
   assert.match(await page.locator("article.preview .reason").first().innerText(), /^Mona <b>, your training/);
