@@ -339,7 +339,7 @@ impl<'a> Form<'a> {
         html! {
             div.action role="group" aria-label={ (visit.say("Action", "الإجراء")) " " (number) } tabindex="-1" data-focus[is_new] {
                 div.head {
-                    h3 { (number) ". " (action(visit, act.kind())) }
+                    h2 { (number) ". " (action(visit, act.kind())) }
                     button.small type="submit" name="do" value={ "remove-action-" (place) } formaction=(self.here("#actions")) formnovalidate
                         aria-label={ (visit.say("Remove action", "إزالة الإجراء")) " " (number) } { (visit.say("Remove", "إزالة")) }
                 }
