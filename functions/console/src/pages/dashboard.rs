@@ -144,7 +144,7 @@ fn rates(visit: &Visit, sends: &[LogSends], integrations: &[IntegrationView]) ->
 }
 
 fn percent(part: u64, whole: u64) -> f64 {
-    let permille = (part * 1_000).checked_div(whole).unwrap_or(0);
+    let permille = (part * 1_000 + whole / 2).checked_div(whole).unwrap_or(0);
     f64::from(u32::try_from(permille).unwrap_or(u32::MAX)) / 10.0
 }
 
