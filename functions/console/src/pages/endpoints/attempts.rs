@@ -55,13 +55,12 @@ pub(super) fn moment(entered: &str) -> String {
 }
 
 /// A field for a moment in UTC.
-pub(super) fn moment_field(visit: &Visit, name: &str, title: &str, value: &str) -> Markup {
+pub(super) fn moment_field(name: &str, title: &str, value: &str) -> Markup {
     html! {
         span {
             label for=(name) { (title) }
             input id=(name) type="datetime-local" name=(name) value=(value) dir="ltr";
         }
-        @if name == "until" { small.quiet { (visit.say("in UTC", "بالتوقيت العالمي")) } }
     }
 }
 
@@ -124,8 +123,8 @@ fn search(visit: &Visit, which: &Which) -> Markup {
                 label for="type" { (visit.say("Type", "النوع")) }
                 input #type name="type" value=(which.r#type) placeholder="order.*" dir="ltr" spellcheck="false";
             }
-            (moment_field(visit, "since", visit.say("From", "من"), &which.since))
-            (moment_field(visit, "until", visit.say("Until", "إلى"), &which.until))
+            (moment_field("since", visit.say("From (UTC)", "من (UTC)"), &which.since))
+            (moment_field("until", visit.say("Until (UTC)", "إلى (UTC)"), &which.until))
             button.small type="submit" { (visit.say("Show", "عرض")) }
         }
     }
@@ -170,7 +169,7 @@ fn event_rows(visit: &Visit, event: &EventView, delivery: Markup) -> Vec<(&'stat
     let say = |english: &'static str, arabic: &'static str| visit.view.say(english, arabic);
     let mut rows = vec![
         (say("Type", "النوع"), html! { code.break dir="ltr" { (event.kind) } }),
-        (say("Event", "الحدث"), html! { code.break dir="ltr" { (event.id) } small.quiet { "webhook-id" } }),
+        (say("Event (webhook-id)", "الحدث (webhook-id)"), html! { code.break dir="ltr" { (event.id) } }),
         (say("Delivery", "التسليم"), delivery),
         (say("Happened", "وقع"), visit.time(&event.at)),
     ];

@@ -158,8 +158,8 @@ fn search(visit: &Visit, id: &IntegrationId, which: &Which) -> Markup {
                     @for (code, words) in words::codes(visit) { option value=(code) selected[code == which.code] { (words) } }
                 }
             }
-            (moment_field(visit, "since", visit.say("From", "من"), &which.since))
-            (moment_field(visit, "until", visit.say("Until", "إلى"), &which.until))
+            (moment_field("since", visit.say("From (UTC)", "من (UTC)"), &which.since))
+            (moment_field("until", visit.say("Until (UTC)", "إلى (UTC)"), &which.until))
             button.small type="submit" { (visit.say("Show", "عرض")) }
         }
     }
@@ -187,7 +187,7 @@ fn table(visit: &Visit, id: &IntegrationId, letters: &[DeadLetterView]) -> Marku
                     td data-label=(visit.say("Why", "السبب")) { (words::why(visit, Some(&letter.error))) }
                     td.actions {
                         @if visit.may(Scope::EndpointsOperate) {
-                            (parts::button(visit, &format!("{at}/resend"), visit.say("Post again", "إرسال ثانية"), "plain", letter.kind.as_str()))
+                            (parts::button(visit, &format!("{at}/resend"), visit.say("Post again", "إرسال ثانية"), "plain whole", letter.kind.as_str()))
                         }
                     }
                 }
