@@ -19,6 +19,7 @@ pub(crate) mod logs;
 pub(crate) mod output;
 pub(crate) mod preflight;
 pub(crate) mod rules;
+pub(crate) mod screenshots;
 pub(crate) mod secrets;
 pub(crate) mod send;
 pub(crate) mod settings;

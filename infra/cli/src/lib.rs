@@ -6,6 +6,7 @@ pub mod client;
 pub mod cost;
 pub mod inbox;
 pub mod invocations;
+pub mod judges;
 pub mod kpi;
 pub mod mail_api;
 pub mod receivers;

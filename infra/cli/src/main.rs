@@ -29,6 +29,8 @@ enum Command {
     Budget(commands::budget::Args),
     /// Measure the indicators that the specification promises, beside their targets.
     Kpi(commands::kpi::Args),
+    /// Take the pictures of the console that the README shows.
+    Screenshots(commands::screenshots::Args),
     /// Tenants, for the operator.
     Tenant(commands::tenant::Args),
     /// API keys.
@@ -75,6 +77,7 @@ async fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(args).await,
         Command::Budget(args) => commands::budget::run(args).await,
         Command::Kpi(args) => commands::kpi::run(args).await,
+        Command::Screenshots(args) => commands::screenshots::run(args).await,
         Command::Tenant(args) => commands::tenant::run(args).await,
         Command::Key(args) => commands::key::run(args).await,
         Command::Integrations(args) => commands::integrations::run(args).await,

@@ -1,12 +1,27 @@
 // The browser, and what every job in it needs. CHROMIUM names the browser; else it is that of @sparticuz/chromium, which comes
 // as a package with all that it needs (on x86-64), or the machine's own.
 import { existsSync } from "node:fs";
+import { copyFile, mkdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 const { CONSOLE_URL, KEY, CHROMIUM } = process.env;
 
 /** One fact a line, for whoever started this. */
 export const say = (fact) => console.log(JSON.stringify(fact));
+
+/** The packaged browser's fonts have no Arabic; the console itself takes those of whoever looks. */
+const bringArabic = async () => {
+  const require = createRequire(import.meta.url);
+  const folder = process.env.FONTCONFIG_PATH ?? join(tmpdir(), "fonts");
+  await mkdir(folder, { recursive: true });
+  for (const weight of ["400Regular", "600SemiBold", "700Bold"]) {
+    const font = `NotoSansArabic_${weight}.ttf`;
+    await copyFile(require.resolve(`@expo-google-fonts/noto-sans-arabic/${weight}/${font}`), join(folder, font));
+  }
+};
 
 export const launch = async () => {
   const quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -17,8 +32,10 @@ export const launch = async () => {
     process.env.AWS_LAMBDA_JS_RUNTIME ??= "nodejs22.x";
     const { default: packed } = await import("@sparticuz/chromium");
     // It comes set up for one page in one process; here contexts come and go.
+    const executablePath = await packed.executablePath();
+    await bringArabic();
     const args = packed.args.filter((arg) => arg !== "--single-process" && arg !== "--no-zygote");
-    return await chromium.launch({ executablePath: await packed.executablePath(), args: [...args, ...quiet], headless: true });
+    return await chromium.launch({ executablePath, args: [...args, ...quiet], headless: true });
   } catch (error) {
     console.error(`the packaged browser does not start: ${String(error).split("\n")[0]}`);
   }

@@ -90,6 +90,11 @@ pub(crate) async fn run(args: Args) -> Outcome {
     Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Makes on a stack what the demo makes, silently: a tenant with something of everything.
+pub(crate) async fn fill(state: &StackState) -> Fallible<()> {
+    demonstrate(state, true).await.map(drop)
+}
+
 async fn demonstrate(state: &StackState, quiet: bool) -> Fallible<Report> {
     let slack = state.slack.as_ref().ok_or("the Slack double is not built: run `cargo build --workspace --bins`")?;
     let mail_api = state
