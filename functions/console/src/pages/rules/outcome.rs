@@ -50,7 +50,7 @@ fn prospected(view: &View, place: usize, prospect: &ProspectView) -> Markup {
     html! {
         div.action {
             div.head { h3 { (view.size(place + 1)) ". " (action(view, &prospect.action)) } (state) }
-            @if let Some((reason, fix)) = why(view, &prospect.code).filter(|_| !prospect.ready) {
+            @if let Some((reason, fix)) = why(view, &prospect.code).filter(|_| !prospect.ready && prospect.checks.is_empty()) {
                 p.reason { (reason) }
                 p.fix { strong { (view.say("What to do:", "ما العمل:")) } " " (fix) }
             }

@@ -158,7 +158,7 @@ fn sends(visit: &Visit, send: &Send, known: &Known) -> Markup {
             @let (name, path) = known.named(&id.to_string());
             " · " a href=(visit.link(&path)) { bdi { (name) } }
         }
-        " → " @for (place, address) in send.to.iter().enumerate() { @if place > 0 { ", " } code dir="ltr" { (address) } }
+        " " (visit.say("to", "إلى")) " " @for (place, address) in send.to.iter().enumerate() { @if place > 0 { ", " } code dir="ltr" { (address) } }
         @if let Some(subject) = &send.message.subject { p { strong dir="auto" { (subject) } } }
         pre.said dir="auto" tabindex="0" { (send.message.text) }
     }
