@@ -92,8 +92,8 @@ pub(crate) fn form(view: &View, next: &str) -> Markup {
                     input #tenant name="tenant" required autocomplete="organization" autocapitalize="none" spellcheck="false"
                         dir="ltr" placeholder="acme" maxlength="64" aria-describedby="tenant-help";
                     small.help #tenant-help { (view.say(
-                        "You sign in at your organisation's own page. Keep the next page as a bookmark.",
-                        "تسجّل الدخول في صفحة مؤسستك نفسها. احفظ الصفحة التالية في المفضلة.",
+                        "You sign in at your organisation's own page. For a bookmark that leads straight there, add / and the name to this page's address.",
+                        "تسجّل الدخول في صفحة مؤسستك نفسها. ولإشارة مرجعية تقود إليها مباشرة، أضف / ثم الاسم إلى عنوان هذه الصفحة.",
                     )) }
                 }
                 button.button.wide type="submit" { (view.say("Sign in with your organisation", "الدخول بحساب المؤسسة")) }
