@@ -36,6 +36,10 @@ fn cause(detail: &str) -> Cause {
 
 /// A bundle of the campaign to these users; with results it was attempted.
 async fn bundle(stage: &Stage, by: &IntegrationId, results: Vec<(String, Option<MemberResult>)>) {
+    bundle_of(stage, by, results, false).await;
+}
+
+async fn bundle_of(stage: &Stage, by: &IntegrationId, results: Vec<(String, Option<MemberResult>)>, sandbox: bool) {
     let recipients = results.iter().map(|(user, _)| Recipient {
         user_id: user.parse().unwrap(),
         address: format!("{user}@example.com"),
@@ -55,7 +59,7 @@ async fn bundle(stage: &Stage, by: &IntegrationId, results: Vec<(String, Option<
     };
     let id = BundleId { request: request.id.clone(), number: None, generation: 0 };
     let count = u16::try_from(results.len()).unwrap();
-    let bundle = Bundle::first(id, &spring(), Channel::Email, by, count, START);
+    let bundle = Bundle { sandbox, ..Bundle::first(id, &spring(), Channel::Email, by, count, START) };
     stage.store.create_request(&scope("acme"), &request, Some((&bundle, &payload))).await.unwrap();
     let results: Vec<_> = results.into_iter().filter_map(|(_, result)| result).collect();
     if results.is_empty() {
@@ -223,6 +227,16 @@ async fn simulations_tell_where_they_stand_and_what_their_targets_did() {
         assert!(page.contains(shown), "{shown}: {page}");
     }
     assert!(stage.look(&browser.session, CAMPAIGN, "ar").await.body.contains("20 مستهدفًا"));
+}
+
+#[tokio::test]
+async fn what_went_to_test_recipients_says_so() {
+    let (stage, browser, mail) = scene().await;
+    bundle(&stage, &mail, vec![("ann".to_owned(), None)]).await;
+    let note = "went to test recipients";
+    assert!(!stage.get(&browser.session, CAMPAIGN).await.body.contains(note));
+    bundle_of(&stage, &mail, vec![("ben".to_owned(), None)], true).await;
+    assert!(stage.get(&browser.session, CAMPAIGN).await.body.contains(note));
 }
 
 #[tokio::test]

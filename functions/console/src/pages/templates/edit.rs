@@ -144,7 +144,7 @@ pub(crate) async fn create(Posted { visit, form }: Posted) -> Response {
         return looked_at(&visit, draft).await;
     }
     let saved = visit.api.send(Method::POST, "/v1/templates", &draft.body()).await;
-    finished(&visit, draft, saved, visit.say("The template is saved.", "حُفظ القالب."))
+    finished(&visit, &draft, saved, visit.say("The template is saved.", "حُفظ القالب."))
 }
 
 /// `POST /console/templates/{id}/edit`.
@@ -159,13 +159,13 @@ pub(crate) async fn save(Path(id): Path<TemplateId>, Posted { visit, form }: Pos
         "Saved as a new version. What was accepted before is sent as it was.",
         "حُفظ بإصدار جديد. ما قُبل قبل ذلك يُرسل كما كان.",
     );
-    finished(&visit, draft, saved, done)
+    finished(&visit, &draft, saved, done)
 }
 
-fn finished(visit: &Visit, draft: Draft, saved: Asked<TemplateView>, done: &str) -> Response {
+fn finished(visit: &Visit, draft: &Draft, saved: Asked<TemplateView>, done: &str) -> Response {
     match saved {
         Ok(template) => visit.go(&format!("/templates/{}", template.id), &Flash::good(done)),
-        Err(problem) => editor(visit, &draft, None, Some(&problem)).with_status(problem.status).into_response(),
+        Err(problem) => editor(visit, draft, None, Some(&problem)).with_status(problem.status).into_response(),
     }
 }
 
