@@ -192,7 +192,8 @@ pub(super) async fn show(Path((id, event_id)): Path<(HookId, HookEventId)>, visi
 }
 
 fn content(visit: &Visit, detail: &HookEventDetail, whole: &str) -> Markup {
-    let name = visit.say("Body", "المحتوى");
+    // Another name than that of the section around it: both are landmarks.
+    let name = visit.say("What the provider sent", "ما أرسله المزوّد");
     match (&detail.body, &detail.body_text, &detail.body_base64) {
         (Some(json), ..) => verbatim::json(visit, name, json, Some(whole)),
         (None, Some(text), _) if text.is_empty() => html! { p.quiet { (visit.say("It has none.", "لا محتوى له.")) } },

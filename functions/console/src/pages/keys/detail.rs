@@ -118,8 +118,8 @@ fn details(visit: &Visit, key: &KeyView) -> Markup {
     let number = |n: u32| visit.number(u64::from(n));
     let limits = html! {
         (tier_name(visit, key.tier)) ": "
-        (number(key.limits.minute)) " " (visit.say("a minute", "في الدقيقة")) ", "
-        (number(key.limits.hour)) " " (visit.say("an hour", "في الساعة")) ", "
+        (number(key.limits.minute)) " " (visit.say("a minute,", "في الدقيقة،")) " "
+        (number(key.limits.hour)) " " (visit.say("an hour,", "في الساعة،")) " "
         (number(key.limits.burst)) " " (visit.say("at once", "دفعة واحدة"))
     };
     let networks = html! {

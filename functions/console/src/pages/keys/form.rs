@@ -120,12 +120,12 @@ fn limits(view: &View, tier: Tier) -> String {
     let quota = Tiers::default().of(tier);
     let n = |n: u32| view.number(u64::from(n));
     format!(
-        "{}: {} {}, {} {}, {} {}",
+        "{}: {} {} {} {} {} {}",
         tier_name(view, tier),
         n(quota.minute),
-        view.say("a minute", "في الدقيقة"),
+        view.say("a minute,", "في الدقيقة،"),
         n(quota.hour),
-        view.say("an hour", "في الساعة"),
+        view.say("an hour,", "في الساعة،"),
         n(quota.burst),
         view.say("at once", "دفعة واحدة"),
     )

@@ -45,7 +45,10 @@ async fn a_secret_is_on_the_page_that_made_it_and_never_again() {
     assert!(made.status == 200 && secret.starts_with("tk_live_") && made.cookie("__Host-flash").is_none());
     let all = stage.store.keys(&scope("acme")).await.unwrap();
     let key = all.into_iter().find(|key| key.name == "ci").unwrap();
-    assert_eq!(key.grants.iter().map(domain::principal::Grant::as_str).collect::<Vec<_>>(), ["campaigns:*", "keys:read"]);
+    assert_eq!(
+        key.grants.iter().map(domain::principal::Grant::as_str).collect::<Vec<_>>(),
+        ["campaigns:*", "keys:read"]
+    );
     assert_eq!((key.tier, key.allow.to_texts().len(), key.expires_at.is_some()), (Tier::Standard, 2, true));
 
     let path = format!("/console/keys/{}", key.id);
