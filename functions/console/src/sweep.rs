@@ -16,6 +16,9 @@ use source::{Form, Route, forms, routes};
 /// Pages on which nothing stands that others wrote.
 const SHOW_NOTHING_OF_OTHERS: &[&str] = &[
     "/console/account",
+    "/console/endpoints/new",
+    "/console/event-types/new-type",
+    "/console/event-types/{type}/delete",
     "/console/integrations/new",
     "/console/integrations/new/{provider}",
     "/console/hooks/new",
