@@ -72,7 +72,7 @@ async fn answer(visit: &Visit, rule: Option<&RuleView>, sent: &crate::form::Form
     let known = Known::of(visit).await;
     let button = sent.text("do");
     if draft.change(button) {
-        return Form { begun: button, ..Form::of(visit, rule, &draft, &known) }.page().into_response();
+        return Form::of(visit, rule, &draft, &known).page().into_response();
     }
     if button == "try" {
         return tried(visit, rule, &draft, &known, sent.text("event")).await;
@@ -132,8 +132,6 @@ struct Form<'a> {
     draft: &'a Draft,
     known: &'a Known,
     problem: Option<&'a Problem>,
-    /// The button that just added something, which gets the focus.
-    begun: &'a str,
     /// The event that it was tried on.
     event: Option<(Trigger, String)>,
     event_is_wrong: bool,
@@ -144,7 +142,7 @@ struct Form<'a> {
 impl<'a> Form<'a> {
     const fn of(visit: &'a Visit, rule: Option<&'a RuleView>, draft: &'a Draft, known: &'a Known) -> Self {
         let (problem, event, found) = (None, None, None);
-        Self { visit, rule, draft, known, problem, begun: "", event, event_is_wrong: false, found }
+        Self { visit, rule, draft, known, problem, event, event_is_wrong: false, found }
     }
 
     fn field(&self, name: &'a str, title: &'a str, help: &'a str) -> Field<'a> {
@@ -157,7 +155,7 @@ impl<'a> Form<'a> {
         html! { @if let Some(fault) = fault { p.error { (words(self.visit, fault)) } } }
     }
 
-    /// Where the form is, and where the browser goes in it after a button.
+    /// Where the form is, and which part of it the browser shows and gives the focus after a button.
     fn here(&self, part: &str) -> String {
         let path = self.rule.map_or_else(|| "/rules/new".to_owned(), |rule| format!("/rules/{}/edit", rule.id));
         format!("{}{part}", self.visit.link(&path))
@@ -261,7 +259,7 @@ impl<'a> Form<'a> {
             ("any", visit.say("One of these holds", "يتحقق واحد من هذه الشروط")),
         ];
         html! {
-            fieldset #conditions {
+            fieldset #conditions tabindex="-1" {
                 legend { (visit.say("And only if", "وفقط إذا")) }
                 (self.fault("filter.conditions"))
                 @if self.draft.conditions.is_empty() {
@@ -281,7 +279,7 @@ impl<'a> Form<'a> {
                     )) }
                 }
                 @if self.draft.conditions.len() < CONDITIONS_MAX {
-                    button.small type="submit" name="do" value="add-condition" formaction=(self.here("#conditions")) formnovalidate {
+                    button.small type="submit" name="do" value="add-condition" formaction=(self.here(&format!("#condition-{}", self.draft.conditions.len()))) formnovalidate {
                         (visit.say("Add a condition", "إضافة شرط"))
                     }
                 }
@@ -293,11 +291,10 @@ impl<'a> Form<'a> {
         let visit = self.visit;
         let at = |part: &str| format!("filter.conditions[{place}].{part}");
         let (field, op, value) = (at("field"), at("op"), at("value"));
-        let is_new = self.begun == "add-condition" && place + 1 == self.draft.conditions.len();
         let number = visit.size(place + 1);
         let named = self.field(&field, visit.say("Field", "الحقل"), "").required();
         html! {
-            div.condition role="group" aria-label={ (visit.say("Condition", "الشرط")) " " (number) } tabindex="-1" data-focus[is_new] {
+            div.condition id={ "condition-" (place) } role="group" aria-label={ (visit.say("Condition", "الشرط")) " " (number) } tabindex="-1" {
                 (named.around(visit, |id, described| html! {
                     input id=(id) name=(field) value=(row.field) list="known-fields" dir="ltr" autocomplete="off" spellcheck="false"
                         aria-describedby=[described] aria-invalid=[named.wrong()];
@@ -313,7 +310,7 @@ impl<'a> Form<'a> {
     fn actions(&self) -> Markup {
         let visit = self.visit;
         html! {
-            fieldset #actions {
+            fieldset #actions tabindex="-1" {
                 legend { (visit.say("Do this, one after the other", "افعل هذا، واحدًا بعد الآخر")) }
                 (self.fault("actions"))
                 @if self.draft.actions.is_empty() { p.quiet { (visit.say("Nothing yet. Add what it is to do.", "لا شيء بعد. أضف ما عليها فعله.")) } }
@@ -321,7 +318,7 @@ impl<'a> Form<'a> {
                 @if self.draft.actions.len() < ACTIONS_MAX {
                     div.actions {
                         @for kind in kinds(visit) {
-                            button.small type="submit" name="do" value={ "add-" (kind) } formaction=(self.here("#actions")) formnovalidate {
+                            button.small type="submit" name="do" value={ "add-" (kind) } formaction=(self.here(&format!("#action-{}", self.draft.actions.len()))) formnovalidate {
                                 (visit.say("Add:", "إضافة:")) " " (action(visit, kind))
                             }
                         }
@@ -334,10 +331,8 @@ impl<'a> Form<'a> {
     fn action(&self, place: usize, act: &Act) -> Markup {
         let visit = self.visit;
         let number = visit.size(place + 1);
-        let is_new =
-            self.begun.starts_with("add-") && self.begun != "add-condition" && place + 1 == self.draft.actions.len();
         html! {
-            div.action role="group" aria-label={ (visit.say("Action", "الإجراء")) " " (number) } tabindex="-1" data-focus[is_new] {
+            div.action id={ "action-" (place) } role="group" aria-label={ (visit.say("Action", "الإجراء")) " " (number) } tabindex="-1" {
                 div.head {
                     h2 { (number) ". " (action(visit, act.kind())) }
                     button.small type="submit" name="do" value={ "remove-action-" (place) } formaction=(self.here("#actions")) formnovalidate

@@ -64,8 +64,10 @@ async fn a_rule_is_written_row_by_row_without_a_script() {
     for trigger in Trigger::ALL {
         assert!(form.body.contains(&format!("value=\"{trigger}\"")), "{trigger}");
     }
+    assert!(form.body.contains("/console/rules/new#condition-0\""), "the browser goes to the row that it asks for");
     let more = sent(&stage, &browser, "/console/rules/new", "add-condition", &[]).await;
     assert_eq!(more.status, 200);
+    assert!(more.body.contains("id=\"condition-1\"") && more.body.contains("tabindex=\"-1\""));
     assert!(more.body.contains("name=\"filter.conditions[1].field\"") && more.body.contains("value=\"Large orders\""));
     let more = sent(&stage, &browser, "/console/rules/new", "add-call_endpoint", &[]).await;
     assert!(more.body.contains("name=\"actions[1].endpoint_id\""));
