@@ -24,6 +24,8 @@ const SHOW_NOTHING_OF_OTHERS: &[&str] = &[
     "/console/hooks/new",
     "/console/hooks/new/{scheme}",
     "/console/keys/new",
+    "/console/logs/stats",
+    "/console/logs/parts",
     "/console/sign-in",
     "/console/campaigns",
     "/console/campaigns/{id}/cancel",

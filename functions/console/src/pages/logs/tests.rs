@@ -143,7 +143,7 @@ async fn figures_are_shown_by_type_and_time() {
     assert!(day.contains("50%"), "{day}");
     for (span, columns) in [("7d", 28), ("30d", 30), ("90d", 30), ("x", 24)] {
         let seen = stage.look(&browser.session, &format!("/console/logs/stats?span={span}"), "ar").await.body;
-        assert!(seen.contains(&format!("viewBox=\"0 0 {}0 104\"", columns)), "{span}: {seen}");
+        assert!(seen.contains(&format!("viewBox=\"0 0 {columns}0 104\"")), "{span}: {seen}");
         assert!(seen.len() <= 100_000, "{}", seen.len());
     }
 }
