@@ -17,7 +17,8 @@ export const job = async ({ page, say }) => {
   await page.click("button[value='add-condition']");
   assert.equal(await page.inputValue("#name"), "Look after <b>Slack</b>", "what was entered is kept");
   assert.ok(await page.isChecked("input[value='webhook.received']"));
-  assert.equal(await page.evaluate(() => document.activeElement.getAttribute("role")), "group", "the new row has the focus");
+  // The new row has the focus.
+  await page.waitForFunction(() => document.activeElement.id === "condition-0");
   await page.fill("[name='filter.conditions[0].field']", "replay");
   await page.selectOption("[name='filter.conditions[0].op']", "gte");
   await page.fill("[name='filter.conditions[0].value']", "one");
