@@ -26,6 +26,7 @@ const SHOW_NOTHING_OF_OTHERS: &[&str] = &[
     "/console/keys/new",
     "/console/logs/stats",
     "/console/logs/parts",
+    "/console/logs/stats",
     "/console/sign-in",
     "/console/campaigns",
     "/console/campaigns/{id}/cancel",

@@ -11,7 +11,7 @@ use domain::{
     hook::{self, Hook, HookEvent, Rejection, Scheme, SchemeName},
     ids::{CampaignId, EventId, HookEventId, HookId, IntegrationId, KeyId, RequestId, RuleId, RunId},
     integration::Integration,
-    log::{Direction, Entry, EntryStatus, EntryType, LogId, PageId},
+    log::{self, Direction, Entry, EntryStatus, EntryType, LogId, PageId},
     message::{Content, Message},
     principal::Principal,
     rule::{Action, ActionResult, Ended, PER_HOUR, Rule, Run, Trigger},
@@ -320,6 +320,11 @@ async fn a_log_entry(stage: &Stage, integration: &IntegrationId, endpoint: &Inte
         ..Entry::new(START, EntryType::Webhook, "webhook.failed", Direction::Outbound, EntryStatus::Error)
     };
     stage.store.put_log_entry(&scope("acme"), PageId::of(START, [&b"attempt"[..]]), &attempt).await.unwrap();
+    let sent = Entry::new(START, EntryType::Delivery, "delivery.failed", Direction::Outbound, EntryStatus::Error);
+    let sent = Entry { integration: Some(integration.clone()), duration_ms: Some(12), ..sent };
+    for page in log::pages(scope("acme").tenant(), "counted", vec![sent], &[]) {
+        stage.store.put_log_page(&scope("acme"), &page).await.unwrap();
+    }
     let page = PageId::of(START, [&b"hostile"[..]]);
     let entry = Entry {
         integration: Some(integration.clone()),
