@@ -8,7 +8,11 @@ use crate::{
 };
 use ::api::templates::TemplateView;
 use axum::{extract::Query, response::Response};
-use domain::{ids::TemplateId, principal::Scope, template::TemplateText};
+use domain::{
+    ids::TemplateId,
+    principal::Scope,
+    template::{Locale, TemplateText},
+};
 use maud::{Markup, html};
 use runtime::http::{Answer, Path};
 use std::collections::BTreeMap;
@@ -58,7 +62,7 @@ pub(crate) async fn show(
             div.languages { @for locale in LOCALES { @if let Some(text) = template.texts.get(&locale) {
                 article.card {
                     h3 { (locale_name(&visit, locale)) }
-                    (source(&visit, text, direction(locale)))
+                    (source(&visit, text, locale))
                 }
             } } }
         }
@@ -90,7 +94,8 @@ fn about(visit: &Visit, template: &TemplateView) -> Markup {
     facts(&rows)
 }
 
-fn source(visit: &Visit, text: &TemplateText, dir: &str) -> Markup {
+fn source(visit: &Visit, text: &TemplateText, locale: Locale) -> Markup {
+    let (language, dir) = (locale_name(visit, locale), direction(locale));
     let parts = [
         (visit.say("Subject", "الموضوع"), text.subject.as_deref(), dir),
         (visit.say("Text", "النص"), Some(text.text.as_str()), dir),
@@ -100,7 +105,7 @@ fn source(visit: &Visit, text: &TemplateText, dir: &str) -> Markup {
     html! {
         @for (name, source, dir) in parts { @if let Some(source) = source {
             p.label { (name) }
-            pre tabindex="0" role="region" aria-label=(name) dir=(dir) { code { (source) } }
+            pre tabindex="0" role="region" aria-label=(format!("{language}: {name}")) dir=(dir) { code { (source) } }
         } }
     }
 }
