@@ -94,7 +94,7 @@ impl Company {
         self.stage.browser_of(session).await
     }
 
-    async fn codes_shown(&self) -> u32 {
+    fn codes_shown(&self) -> u32 {
         self.provider.behaviour().asked.get("token").copied().unwrap_or_default()
     }
 }
@@ -171,7 +171,7 @@ async fn an_answer_that_this_browser_does_not_wait_for_lets_nobody_in() {
     let disabled = company.begin("").await;
     company.change(|integration| integration.enabled = false).await;
     refused(&company.back(&disabled.query, &disabled.cookie).await, 400);
-    assert_eq!(company.codes_shown().await, 0, "no code was shown to anybody");
+    assert_eq!(company.codes_shown(), 0, "no code was shown to anybody");
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn the_state_of_a_test_of_the_sign_in_lets_nobody_in() {
     let mine = company.begin("").await;
     let code = company.provider.sign_in_as(&url);
     refused(&company.back(&format!("state={}&code={code}", state_of(&url)), &mine.cookie).await, 400);
-    assert_eq!(company.codes_shown().await, 0);
+    assert_eq!(company.codes_shown(), 0);
 }
 
 #[tokio::test]
@@ -210,7 +210,7 @@ async fn what_the_provider_says_must_be_of_this_sign_in() {
     company.provider.behaviour().names_itself = true;
     let begun = company.begin("").await;
     refused(&company.back(&begun.query, &begun.cookie).await, 502);
-    assert_eq!(company.codes_shown().await, 0);
+    assert_eq!(company.codes_shown(), 0);
     for wrong in [json!({"nonce": "of another"}), json!({"aud": "other"}), json!({"iss": "https://evil.example"})] {
         company.provider.behaviour().id = wrong;
         let begun = company.begin("").await;
