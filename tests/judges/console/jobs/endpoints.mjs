@@ -15,18 +15,21 @@ const answers = async (then) => {
   assert.ok(set.ok, "the receiver listens");
 };
 const posts = async () => (await (await fetch(`${RECEIVERS}/_double/receivers/${RECEIVER}`)).json()).posts;
-const send = async (type) => {
+/** Hands an event over; whether the endpoint of this page gets it. */
+const send = async (type, page) => {
   const sent = await fetch(`${API}/v1/events`, {
     method: "POST", headers: { "content-type": "application/json", authorization: `Bearer ${KEY}` },
     body: JSON.stringify({ type, data: { id: "A-1", total: 250, note: "<script>alert(1)</script>" } }),
   });
   assert.equal(sent.status, 202);
+  const { events } = await sent.json();
+  return events[0].deliveries.some(({ endpoint_id }) => page.endsWith(endpoint_id));
 };
 /** Waits for what takes its time on the way: looks again until it is so. */
 const until = async (what, look) => {
-  for (let tries = 0; tries < 120; tries += 1) {
+  for (let tries = 0; tries < 60; tries += 1) {
     if (await look()) return;
-    await new Promise((done) => setTimeout(done, 500));
+    await new Promise((done) => setTimeout(done, 1500));
   }
   assert.fail(`waited in vain: ${what}`);
 };
@@ -101,7 +104,8 @@ export const job = async ({ page, say }) => {
   assert.match(await page.locator(".head .badge").innerText(), /Paused/);
   await answers({ status: 500, body: "database away" });
   const before = (await posts()).length;
-  await send("console.order");
+  // A new endpoint is heeded within 10 seconds.
+  await until("events are for the new endpoint", () => send("console.order", at));
   await page.click("form[action$='/resume'] button");
   assert.match(await page.locator(".head .badge").innerText(), /Active|Failing/);
   await until("what was kept is posted", async () => (await posts()).length > before);
@@ -124,7 +128,7 @@ export const job = async ({ page, say }) => {
 
   // Dead letters by filter, and all since a time.
   await answers({ status: 500 });
-  await send("console.order");
+  assert.ok(await send("console.order", at));
   await until("a dead letter", async () => {
     await page.goto(`${at}/dead-letters?type=console.*&code=endpoint_error`);
     return (await page.locator("tbody tr").count()) > 0;
