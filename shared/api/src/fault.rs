@@ -85,7 +85,10 @@ mod tests {
             let name = path.display().to_string();
             if path.is_dir() {
                 sources(&path, found);
-            } else if name.contains("/src/") && name.ends_with(".rs") && !name.ends_with("tests.rs") {
+            } else if name.contains("/src/")
+                && path.extension().is_some_and(|it| it == "rs")
+                && !name.ends_with("tests.rs")
+            {
                 let text = fs::read_to_string(&path).unwrap();
                 found.push((name, text.split("\nmod tests {").next().unwrap().to_owned()));
             }

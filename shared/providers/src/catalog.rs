@@ -79,7 +79,7 @@ mod tests {
     fn check(place: &str, value: &Value) {
         match value {
             Value::Array(items) => {
-                items.iter().enumerate().for_each(|(at, item)| check(&format!("{place}[{at}]"), item))
+                items.iter().enumerate().for_each(|(at, item)| check(&format!("{place}[{at}]"), item));
             }
             Value::Object(fields) => {
                 let is_schema = fields.contains_key("type") || fields.contains_key("x-title-ar");

@@ -25,7 +25,11 @@ fn read(folder: &Path, found: &mut Vec<Route>) {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         if path.is_dir() {
             read(&path, found);
-        } else if name.ends_with(".rs") && !name.contains("test") && !name.contains("sweep") && name != "source.rs" {
+        } else if path.extension().is_some_and(|it| it == "rs")
+            && !name.contains("test")
+            && !name.contains("sweep")
+            && name != "source.rs"
+        {
             in_text(&fs::read_to_string(&path).unwrap(), &name, found);
         }
     }
@@ -45,7 +49,7 @@ fn in_text(text: &str, file: &str, found: &mut Vec<Route>) {
         }
         let part = text[at + begin.len()..].trim_start();
         let literal = part.strip_prefix('"').and_then(|rest| rest.split_once('"'));
-        let Some((pattern, rest)) = literal else { panic!("{file}: an address that is no literal: {:.60}", part) };
+        let Some((pattern, rest)) = literal else { panic!("{file}: an address that is no literal: {part:.60}") };
         let handlers = until_closed(rest);
         let has = |method: &str| {
             handlers
