@@ -180,7 +180,8 @@ mod tests {
             spans.iter().map(|span| (span["at"].clone(), span["tests"].clone())).collect::<Vec<_>>()
         };
         assert_eq!(told("hours=48").await, []);
-        let hourly = [("2025-11-20T12:00:00.000Z", 1), ("2025-11-20T13:00:00.000Z", 2), ("2025-11-21T19:00:00.000Z", 1)];
+        let hourly =
+            [("2025-11-20T12:00:00.000Z", 1), ("2025-11-20T13:00:00.000Z", 2), ("2025-11-21T19:00:00.000Z", 1)];
         assert_eq!(told("hours=48&history=true").await, hourly.map(|(at, tests)| (json!(at), json!(tests))));
         let daily = [("2025-11-20T00:00:00.000Z", 3), ("2025-11-21T00:00:00.000Z", 1)];
         assert_eq!(told("hours=2160&history=true").await, daily.map(|(at, tests)| (json!(at), json!(tests))));
