@@ -12,8 +12,8 @@ use trunkline::{
     stack::{self, Progress, Project, StackState, UpOptions},
 };
 
-/// The stack's name. It is the command's own: one from before is ended.
-const STACK: &str = "screenshots";
+/// The demo's stack, which is what the pictures show: one from before is ended.
+const STACK: &str = "demo";
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
