@@ -9,16 +9,18 @@ use crate::{
 };
 use aws_config::{BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider};
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_sdk_sqs::operation::send_message_batch::SendMessageBatch;
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
-        http::SharedHttpClient,
         interceptors::{Intercept, context::BeforeTransmitInterceptorContextRef, dyn_dispatch_hint},
         orchestrator::Metadata,
         runtime_components::RuntimeComponents,
     },
 };
 use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig, timeout::TimeoutConfig};
+use direct::{Direct, Operation, Wire};
+use futures::FutureExt as _;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -28,11 +30,26 @@ use store::dynamo::{DynamoStore, Tables};
 
 pub mod http;
 
+use http::Connects;
+
 /// One try and two more. Anything that lasts longer is our own retry's work, which knows about leases and budgets.
 const ATTEMPTS: u32 = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where a service is: as the deployment says, or else by the SDK's own rules for the region.
+macro_rules! address {
+    ($sdk:ident, $config:expr) => {{
+        use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+        let by_rules = || {
+            let params = Params::builder().region($config.region()?.as_ref()).build().ok()?;
+            let endpoint = DefaultResolver::new().resolve_endpoint(&params).now_or_never()?.ok()?;
+            Some(endpoint.url().to_owned())
+        };
+        $config.endpoint_url().map(str::to_owned).or_else(by_rules)
+    }};
+}
 
 /// All clients of one process. Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +59,8 @@ struct Clients {
     config: SdkConfig,
     calls: Calls,
     store: Lazy<DynamoStore>,
+    directly: Directly,
+    direct_sqs: OnceLock<Option<(Direct, Operation)>>,
     kms: OnceLock<aws_sdk_kms::Client>,
     sqs: OnceLock<aws_sdk_sqs::Client>,
     secretsmanager: OnceLock<aws_sdk_secretsmanager::Client>,
@@ -71,13 +90,13 @@ impl Aws {
     /// Clients for a region and, where given, another endpoint than AWS's own.
     #[must_use]
     pub fn new(region: String, endpoint: Option<String>, tables: Tables) -> Self {
-        let connector = http::client(CONNECT_TIMEOUT);
+        let connections = http::connections(CONNECT_TIMEOUT);
         let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
-        Self::over(connector, credentials, region, endpoint, tables)
+        Self::over(connections, credentials, region, endpoint, tables)
     }
 
     fn over(
-        connector: SharedHttpClient,
+        connections: impl Connects,
         credentials: SharedCredentialsProvider,
         region: String,
         endpoint: Option<String>,
@@ -86,8 +105,8 @@ impl Aws {
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region))
-            .credentials_provider(credentials)
-            .http_client(connector)
+            .credentials_provider(credentials.clone())
+            .http_client(http::client(connections.clone()))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(
                 TimeoutConfig::builder()
@@ -99,17 +118,30 @@ impl Aws {
         config.set_endpoint_url(endpoint);
         let config = config.build();
         let calls = Calls::default();
+        let directly = Directly {
+            wires: Arc::new(move |address| connections.wire(address)),
+            credentials,
+            region: config.region().cloned(),
+            calls: calls.clone(),
+        };
         let store = {
-            let (config, calls) = (config.clone(), calls.clone());
+            let (config, calls, directly) = (config.clone(), calls.clone(), directly.clone());
             Lazy::new(move || {
+                let direct = directly.to("DynamoDB", "dynamodb", address!(aws_sdk_dynamodb, config));
                 let config = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(calls.clone());
-                DynamoStore::new(aws_sdk_dynamodb::Client::from_conf(config.build()), tables.clone())
+                let store = DynamoStore::new(aws_sdk_dynamodb::Client::from_conf(config.build()), tables.clone());
+                match direct {
+                    Some(direct) => store.directly(direct),
+                    None => store,
+                }
             })
         };
         Self(Arc::new(Clients {
             config,
             calls,
             store,
+            directly,
+            direct_sqs: OnceLock::new(),
             kms: OnceLock::new(),
             sqs: OnceLock::new(),
             secretsmanager: OnceLock::new(),
@@ -133,6 +165,15 @@ impl Aws {
     #[must_use]
     pub fn lazy_store(&self) -> Lazy<DynamoStore> {
         self.0.store.clone()
+    }
+
+    /// SQS, and how messages are sent to it, for a first attempt.
+    pub(crate) fn direct_sqs(&self) -> Option<&(Direct, Operation)> {
+        let made = self.0.direct_sqs.get_or_init(|| {
+            let direct = self.0.directly.to("SQS", "sqs", address!(aws_sdk_sqs, self.0.config))?;
+            Some((direct, Operation::of("SendMessageBatch", &SendMessageBatch::new())))
+        });
+        made.as_ref()
     }
 
     /// The capacity units consumed since this was asked last, for reading and for writing.
@@ -160,6 +201,34 @@ impl Aws {
         /// EventBridge.
         eventbridge, aws_sdk_eventbridge
     );
+}
+
+/// What carries requests to an address.
+type Wires = dyn Fn(&str) -> Option<Box<dyn Wire>> + Send + Sync;
+
+/// With what a service is called directly.
+#[derive(Clone)]
+struct Directly {
+    wires: Arc<Wires>,
+    credentials: SharedCredentialsProvider,
+    region: Option<Region>,
+    calls: Calls,
+}
+
+impl Directly {
+    fn to(&self, name: &'static str, service: &'static str, address: Option<String>) -> Option<Direct> {
+        let address = format!("{}/", address?.trim_end_matches('/'));
+        let calls = self.calls.clone();
+        Some(Direct {
+            service,
+            region: self.region.as_ref()?.to_string(),
+            wire: (self.wires)(&address)?,
+            address,
+            credentials: self.credentials.clone(),
+            timeout: ATTEMPT_TIMEOUT,
+            seen: Box::new(move |operation| calls.count(name, operation)),
+        })
+    }
 }
 
 /// How often each operation was called, attempt by attempt: what `cargo trunkline budget` adds up.
@@ -203,13 +272,16 @@ impl Intercept for Calls {
 pub(crate) mod scripted {
     //! AWS as a script: what it answers to each request, and what it was asked.
 
-    use super::{Aws, Tables};
+    use super::{Aws, BoxError, Connects, Tables};
     use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
     use aws_smithy_runtime_api::client::{
-        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+        http::{HttpConnector, HttpConnectorFuture},
         orchestrator::{HttpRequest, HttpResponse},
     };
     use aws_smithy_types::body::SdkBody;
+    use bytes::Bytes;
+    use direct::Wire;
+    use futures::future::BoxFuture;
     use serde_json::Value;
     use std::sync::{Arc, Mutex};
 
@@ -230,15 +302,38 @@ pub(crate) mod scripted {
         }
     }
 
+    impl Script {
+        fn answer(&self, target: &str, body: &[u8]) -> (u16, String) {
+            let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+            let body = serde_json::from_slice(body).unwrap_or_default();
+            let (status, answer) = (self.answer)(&operation, &body);
+            self.asked.lock().unwrap().push((operation, body));
+            (status, answer.to_string())
+        }
+    }
+
     impl HttpConnector for Script {
         fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
             let target = request.headers().get("x-amz-target").unwrap_or_default();
-            let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-            let body = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
-            let (status, answer) = (self.answer)(&operation, &body);
-            self.asked.lock().unwrap().push((operation, body));
-            let status = status.try_into().unwrap();
-            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(answer.to_string()))))
+            let (status, answer) = self.answer(target, request.body().bytes().unwrap_or_default());
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(answer))))
+        }
+    }
+
+    impl Connects for Script {
+        fn wire(&self, _: &str) -> Option<Box<dyn Wire>> {
+            Some(Box::new(self.clone()))
+        }
+    }
+
+    impl Wire for Script {
+        fn post(
+            &self,
+            headers: ::http::HeaderMap,
+            body: Bytes,
+        ) -> BoxFuture<'_, Result<::http::Response<Bytes>, BoxError>> {
+            let (status, answer) = self.answer(headers["x-amz-target"].to_str().unwrap(), &body);
+            Box::pin(async move { Ok(::http::Response::builder().status(status).body(answer.into())?) })
         }
     }
 
@@ -247,10 +342,9 @@ pub(crate) mod scripted {
         pub(crate) fn scripted(answer: impl Fn(&str, &Value) -> (u16, Value) + Send + Sync + 'static) -> (Self, Asked) {
             let script = Script { answer: Arc::new(answer), asked: Asked::default() };
             let asked = Arc::clone(&script.asked);
-            let client = http_client_fn(move |_, _| SharedHttpConnector::new(script.clone()));
             let credentials = SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test"));
             let tables = Tables { tenant: "tenant".into(), auth: "auth".into() };
-            (Self::over(client, credentials, "us-east-1".into(), None, tables), asked)
+            (Self::over(script, credentials, "us-east-1".into(), None, tables), asked)
         }
     }
 }
@@ -258,6 +352,7 @@ pub(crate) mod scripted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use store::Access as _;
     use serde_json::json;
 
     #[test]
@@ -279,6 +374,19 @@ mod tests {
         assert!(answer.is_err());
         assert_eq!(asked.lock().unwrap().len(), 3);
         assert_eq!(aws.calls().take()["KMS.Decrypt"], 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_called_for_each_delivery_is_tried_directly_and_then_left_to_the_sdk() {
+        let (aws, asked) = Aws::scripted(|_, _| (200, json!({})));
+        assert_eq!(aws.store().tenant(&"acme".parse().unwrap()).await, Ok(None));
+        assert_eq!(asked.lock().unwrap().len(), 1);
+        assert_eq!(aws.calls().take()["DynamoDB.GetItem"], 1);
+
+        let (aws, asked) = Aws::scripted(|_, _| (500, json!({ "__type": "InternalServerError" })));
+        assert!(aws.store().tenant(&"acme".parse().unwrap()).await.is_err());
+        assert_eq!(asked.lock().unwrap().len(), 4, "one attempt of ours and three of the SDK's");
+        assert_eq!(aws.calls().take()["DynamoDB.GetItem"], 4);
     }
 
     #[tokio::test]

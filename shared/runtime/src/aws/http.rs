@@ -1,34 +1,59 @@
 //! The HTTP client under all AWS clients: reqwest, which carries messages to providers too, so that a function holds one
 //! HTTP stack and not two. The SDK's own comes with HTTP/2, which no service here needs: an eighth of a sender's zip.
 
-use aws_smithy_runtime_api::client::{
-    http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
-    orchestrator::{HttpRequest, HttpResponse},
-    result::ConnectorError,
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+    },
 };
 use aws_smithy_types::body::SdkBody;
-use reqwest::{Body, Client, Request, redirect::Policy};
-use std::{sync::OnceLock, time::Duration};
+use bytes::Bytes;
+use direct::Wire;
+use futures::future::BoxFuture;
+use reqwest::{Body, Client, Method, Request, Url, header::HeaderMap, redirect::Policy};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-/// A client whose connections must stand within `connect_timeout`. It is built at its first use, because reading the
-/// authorities' certificates costs milliseconds of a cold start.
-#[must_use]
-pub fn client(connect_timeout: Duration) -> SharedHttpClient {
-    let connector = SharedHttpConnector::new(Connector { connect_timeout, client: OnceLock::new() });
-    http_client_fn(move |_, _| connector.clone())
+/// What requests to AWS go through: the SDK's, and those that are made directly.
+pub trait Connects: HttpConnector + Clone + 'static {
+    /// What carries requests to this address and its path `/`; nothing where it is none.
+    fn wire(&self, address: &str) -> Option<Box<dyn Wire>>;
 }
 
+/// The connections of one process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Connections(Arc<Inner>);
+
 #[derive(Debug)]
-struct Connector {
+struct Inner {
     connect_timeout: Duration,
     client: OnceLock<Client>,
 }
 
-impl Connector {
+/// Connections that must stand within `connect_timeout`. Their client is built at its first use, because reading the
+/// authorities' certificates costs milliseconds of a cold start.
+#[must_use]
+pub fn connections(connect_timeout: Duration) -> Connections {
+    Connections(Arc::new(Inner { connect_timeout, client: OnceLock::new() }))
+}
+
+/// The same as the SDK's clients want it.
+#[must_use]
+pub fn client(connections: impl HttpConnector + 'static) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(connections);
+    http_client_fn(move |_, _| connector.clone())
+}
+
+impl Connections {
     #[expect(clippy::disallowed_methods, reason = "it speaks to AWS, at addresses that no tenant chooses")]
-    fn client(&self) -> Result<Client, ConnectorError> {
-        if let Some(client) = self.client.get() {
-            return Ok(client.clone());
+    fn client(&self) -> Result<&Client, reqwest::Error> {
+        if let Some(client) = self.0.client.get() {
+            return Ok(client);
         }
         // Fails only if something else chose before, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -36,17 +61,44 @@ impl Connector {
             .redirect(Policy::none())
             .no_proxy()
             .http1_only()
-            .connect_timeout(self.connect_timeout)
-            .build()
-            .map_err(|error| ConnectorError::user(error.into()))?;
-        Ok(self.client.get_or_init(|| client).clone())
+            .connect_timeout(self.0.connect_timeout)
+            .build()?;
+        Ok(self.0.client.get_or_init(|| client))
     }
 }
 
-impl HttpConnector for Connector {
+impl HttpConnector for Connections {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.client();
+        let client = self.client().cloned().map_err(|error| ConnectorError::user(error.into()));
         HttpConnectorFuture::new(async move { exchange(&client?, request).await })
+    }
+}
+
+impl Connects for Connections {
+    fn wire(&self, address: &str) -> Option<Box<dyn Wire>> {
+        Some(Box::new(Posts { connections: self.clone(), url: address.parse().ok()? }))
+    }
+}
+
+/// Posts to one address.
+struct Posts {
+    connections: Connections,
+    url: Url,
+}
+
+impl Wire for Posts {
+    fn post(&self, headers: HeaderMap, body: Bytes) -> BoxFuture<'_, Result<http::Response<Bytes>, BoxError>> {
+        Box::pin(async move {
+            let mut request = Request::new(Method::POST, self.url.clone());
+            *request.headers_mut() = headers;
+            *request.body_mut() = Some(body.into());
+            let mut response = self.connections.client()?.execute(request).await?;
+            let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+            let mut whole = http::Response::new(response.bytes().await?);
+            *whole.status_mut() = status;
+            *whole.headers_mut() = headers;
+            Ok(whole)
+        })
     }
 }
 
@@ -81,7 +133,7 @@ mod tests {
     fn aws(endpoint: String) -> Aws {
         let credentials = SharedCredentialsProvider::new(Credentials::new("id", "key", None, None, "test"));
         let tables = Tables { tenant: "tenant".into(), auth: "auth".into() };
-        Aws::over(client(Duration::from_secs(1)), credentials, "us-east-1".into(), Some(endpoint), tables)
+        Aws::over(connections(Duration::from_secs(1)), credentials, "us-east-1".into(), Some(endpoint), tables)
     }
 
     #[tokio::test]

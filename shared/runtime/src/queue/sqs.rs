@@ -65,7 +65,15 @@ impl SqsQueues {
                 }
             }
         }
-        match request.send().await {
+        let attempt = match (self.aws.direct_sqs(), request.as_input().clone().build()) {
+            (Some((sqs, operation)), Ok(input)) => sqs.attempt(operation, input, |_| false).await,
+            _ => None,
+        };
+        let answered = match attempt {
+            Some(answer) => answer,
+            None => Box::pin(request.send()).await,
+        };
+        match answered {
             Ok(answer) => {
                 for entry in &answer.failed {
                     tracing::warn!(code = entry.code, "a message was not taken by the queue");

@@ -4,6 +4,7 @@
 use super::{
     DynamoStore,
     attributes::{Item, name_of, size_of},
+    directly::call,
     keys::Key,
 };
 use crate::{Result, StoreError};
@@ -207,16 +208,14 @@ impl DynamoStore {
 
     /// One item. Eventually consistent unless asked otherwise.
     pub(super) async fn get(&self, table: Table, key: Key, consistent: bool) -> Result<Option<Item>> {
-        let answer = self
+        let asked = self
             .client
             .get_item()
             .table_name(self.table(table))
             .set_key(Some(key.item()))
             .consistent_read(consistent)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| fault("GetItem", &error))?;
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let answer = call!(self, get_item, asked, |_| false).map_err(|error| fault("GetItem", &error))?;
         let bytes = answer.item().map_or(0, size_of);
         self.metered_read("GetItem", answer.consumed_capacity(), bytes, consistent);
         Ok(answer.item)
@@ -236,7 +235,7 @@ impl DynamoStore {
         let mut found = Vec::new();
         let mut start = query.after;
         while found.len() < limit {
-            let answer = self
+            let asked = self
                 .client
                 .query()
                 .table_name(self.table(query.table))
@@ -249,10 +248,8 @@ impl DynamoStore {
                 .scan_index_forward(!query.backward)
                 .consistent_read(query.consistent)
                 .limit(i32::try_from(limit - found.len()).unwrap_or(i32::MAX))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| fault("Query", &error))?;
+                .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            let answer = call!(self, query, asked, |_| false).map_err(|error| fault("Query", &error))?;
             // A page is billed as if it were one item.
             let bytes = answer.items().iter().map(size_of).sum();
             self.metered_read("Query", answer.consumed_capacity(), bytes, query.consistent);
@@ -376,14 +373,13 @@ impl DynamoStore {
         for attempt in 0..ATTEMPTS {
             pause(attempt).await;
             let count = requests.len();
-            let answer = self
+            let asked = self
                 .client
                 .batch_write_item()
                 .request_items(&self.tables.tenant, requests)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| fault("BatchWriteItem", &error))?;
+                .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            let answer =
+                call!(self, batch_write_item, asked, |_| false).map_err(|error| fault("BatchWriteItem", &error))?;
             requests = answer.unprocessed_items.unwrap_or_default().remove(&self.tables.tenant).unwrap_or_default();
             let units = reported(answer.consumed_capacity.iter().flatten());
             self.meter.add("BatchWriteItem", 0.0, or_one_each(units, count - requests.len()));
@@ -425,7 +421,8 @@ impl DynamoStore {
                 let call = call.set_condition_expression(condition).set_expression_attribute_names(names);
                 let call = call.set_expression_attribute_values(values);
                 let call = call.set_return_values_on_condition_check_failure(on_refusal);
-                match call.return_consumed_capacity(total).send().await {
+                let is_final = |error: &PutItemError| error.is_conditional_check_failed_exception();
+                match call!(self, put_item, call.return_consumed_capacity(total), is_final) {
                     Ok(answer) => Ok(self.written("PutItem", None, answer.consumed_capacity())),
                     Err(error) => self.not_written("PutItem", &error, |error| match error {
                         PutItemError::ConditionalCheckFailedException(refusal) => Some(refusal),
@@ -439,7 +436,8 @@ impl DynamoStore {
                 let call = call.set_expression_attribute_names(names).set_expression_attribute_values(values);
                 let call = call.set_return_values_on_condition_check_failure(on_refusal);
                 let call = call.set_return_values(all_new.then_some(ReturnValue::AllNew));
-                match call.return_consumed_capacity(total).send().await {
+                let is_final = |error: &UpdateItemError| error.is_conditional_check_failed_exception();
+                match call!(self, update_item, call.return_consumed_capacity(total), is_final) {
                     Ok(mut answer) => {
                         let item = answer.attributes.take();
                         Ok(self.written("UpdateItem", item, answer.consumed_capacity()))
@@ -454,7 +452,7 @@ impl DynamoStore {
                 let call = self.client.delete_item().table_name(table).set_key(Some(key.item()));
                 let call = call.set_condition_expression(condition).set_expression_attribute_names(names);
                 let call = call.set_expression_attribute_values(values);
-                match call.return_consumed_capacity(total).send().await {
+                match Box::pin(call.return_consumed_capacity(total).send()).await {
                     Ok(answer) => Ok(self.written("DeleteItem", None, answer.consumed_capacity())),
                     Err(error) => self.not_written("DeleteItem", &error, |error| match error {
                         DeleteItemError::ConditionalCheckFailedException(refusal) => Some(refusal),
@@ -503,13 +501,12 @@ impl DynamoStore {
     pub(super) async fn transact_once(&self, writes: &[Write]) -> Result<Option<Transacted>> {
         const OPERATION: &str = "TransactWriteItems";
         let items: Result<Vec<_>> = writes.iter().map(|write| self.transact_item(write)).collect();
-        let outcome = self
+        let asked = self
             .client
             .transact_write_items()
             .set_transact_items(Some(items?))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let outcome = Box::pin(asked.send()).await;
         let error = match outcome {
             Ok(answer) => {
                 let units = reported(answer.consumed_capacity.iter().flatten());

@@ -11,6 +11,7 @@ mod bundles;
 mod calls;
 mod campaigns;
 mod dead_letters;
+mod directly;
 mod erasure;
 mod event_requests;
 mod event_types;
@@ -36,6 +37,8 @@ pub(crate) use hooks::{parse_rejection_cursor, rejection_cursor};
 pub use stream::{Committed, StreamItem, committed};
 
 use crate::Meter;
+use direct::Direct;
+use directly::Directly;
 use std::sync::Arc;
 
 /// The names of the two tables.
@@ -52,6 +55,8 @@ pub struct Tables {
 pub struct DynamoStore {
     client: aws_sdk_dynamodb::Client,
     tables: Arc<Tables>,
+    /// Where the first attempt of what is called most is made without the SDK's orchestrator.
+    directly: Option<Arc<Directly>>,
     meter: Arc<Meter>,
     /// Held while an audit record is appended. A process that tests all of a tenant's integrations at once would contend
     /// for one head with itself, and each append would cost several.
@@ -61,7 +66,13 @@ pub struct DynamoStore {
 impl DynamoStore {
     /// A store on these tables.
     pub fn new(client: aws_sdk_dynamodb::Client, tables: Tables) -> Self {
-        Self { client, tables: Arc::new(tables), meter: Arc::default(), appending: Arc::default() }
+        Self { client, tables: Arc::new(tables), directly: None, meter: Arc::default(), appending: Arc::default() }
+    }
+
+    /// The same, which makes first attempts of frequent operations directly.
+    #[must_use]
+    pub fn directly(self, direct: Direct) -> Self {
+        Self { directly: Some(Arc::new(Directly::new(direct))), ..self }
     }
 
     /// What its calls cost.

@@ -2,12 +2,14 @@
 
 use aws_sdk_dynamodb::{
     Client,
-    config::{BehaviorVersion, Credentials, Region},
+    config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider},
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
         ScalarAttributeType,
     },
 };
+use direct::Direct;
+use runtime::aws::http::{self, Connects as _};
 use std::{
     env, fs,
     fs::File,
@@ -22,6 +24,8 @@ use std::{
 };
 use trunkline_store::dynamo::{DynamoStore, Tables};
 
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A store on empty tables of its own.
 pub(crate) async fn store() -> DynamoStore {
     opened().await.0
@@ -34,18 +38,35 @@ pub(crate) async fn opened() -> (DynamoStore, Client, Tables) {
     let (client, run) = (client(endpoint()), std::process::id());
     let tables = Tables { tenant: format!("contract-{run}-{number}"), auth: format!("contract-{run}-{number}-auth") };
     create(&client, &tables).await;
-    (DynamoStore::new(client.clone(), tables.clone()), client, tables)
+    (DynamoStore::new(client.clone(), tables.clone()).directly(direct(endpoint())), client, tables)
 }
 
 fn client(endpoint: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .credentials_provider(credentials())
         .endpoint_url(endpoint)
-        .http_client(runtime::aws::http::client(Duration::from_secs(1)))
+        .http_client(http::client(http::connections(CONNECT_TIMEOUT)))
         .build();
     Client::from_conf(config)
+}
+
+/// How first attempts are made, as on Lambda.
+fn direct(endpoint: &str) -> Direct {
+    Direct {
+        service: "dynamodb",
+        region: "us-east-1".to_owned(),
+        address: format!("{endpoint}/"),
+        credentials: SharedCredentialsProvider::new(credentials()),
+        wire: http::connections(CONNECT_TIMEOUT).wire(endpoint).unwrap(),
+        timeout: Duration::from_secs(4),
+        seen: Box::new(|_| ()),
+    }
+}
+
+fn credentials() -> Credentials {
+    Credentials::new("test", "test", None, None, "test")
 }
 
 /// The key schema of `template.yaml`.
