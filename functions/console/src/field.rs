@@ -85,7 +85,7 @@ impl<'a> Field<'a> {
                 @if let Some(fault) = self.fault { p.error id={ (id) "-error" } { (faults::words(view, fault)) } }
                 @if !help.is_empty() || !self.example.is_empty() {
                     p.help id={ (id) "-help" } {
-                        @if !help.is_empty() { span lang=(help_language) dir="auto" { (help) } }
+                        @if !help.is_empty() { span lang=(help_language) dir="auto" { (prose(help)) } }
                         @if !self.example.is_empty() {
                             span { (view.say("Example:", "مثال:")) " " code dir="ltr" { (self.example) } }
                         }
@@ -127,5 +127,14 @@ impl<'a> Field<'a> {
                 }
             }
         })
+    }
+}
+
+/// A sentence in which what stands between backticks is code.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code dir="ltr" { (part) } } @else { (part) }
+        }
     }
 }

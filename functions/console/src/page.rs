@@ -89,6 +89,10 @@ const PLACES: &[Place] = &[
     ),
 ];
 
+/// Pages that belong to a place without beginning with its path.
+const PARTS: [(&str, &str); 3] =
+    [("/event-types", "/endpoints"), ("/preflight", "/campaigns"), ("/suppressions", "/campaigns")];
+
 /// The icon of the menu.
 const MENU: &str = "M4 6h16M4 12h16M4 18h16";
 
@@ -98,8 +102,9 @@ impl Page {
         let view = &visit.view;
         let here = view.path.strip_prefix("/console").unwrap_or_default();
         let here = here.split('?').next().unwrap_or_default();
+        let part = PARTS.iter().find(|(page, _)| here.starts_with(page)).map_or(here, |(_, place)| place);
         let is_here = |path: &str| {
-            if path.is_empty() { here.trim_end_matches('/').is_empty() } else { here.starts_with(path) }
+            if path.is_empty() { part.trim_end_matches('/').is_empty() } else { part.starts_with(path) }
         };
         let places: Vec<_> = PLACES.iter().filter(|place| visit.may(place.needs)).collect();
         let here_is = places.iter().find(|place| is_here(place.path));

@@ -121,8 +121,11 @@ fn figures(visit: &Visit, attempts: &[AttemptSummary]) -> Markup {
     let taken = attempts.iter().filter(|attempt| attempt.result == AttemptResult::Delivered).count();
     let permille = u32::try_from(taken * 1_000 / attempts.len()).unwrap_or(0);
     let share = visit.percent(f64::from(permille) / 10.0);
-    let of =
-        format!("{} {}", visit.say("of", "من"), visit.count(u64::try_from(attempts.len()).unwrap_or(0), &ATTEMPTS));
+    let of = format!(
+        "{}{}",
+        visit.say("of ", "من أصل: "),
+        visit.count(u64::try_from(attempts.len()).unwrap_or(0), &ATTEMPTS)
+    );
     let mut durations: Vec<_> = attempts.iter().filter_map(|attempt| attempt.duration_ms).collect();
     durations.sort_unstable();
     let median = durations.get(durations.len() / 2).map_or_else(|| "–".to_owned(), |ms| visit.ms(u64::from(*ms)));
