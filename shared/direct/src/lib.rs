@@ -100,9 +100,7 @@ impl Direct {
         E: std::error::Error + Send + Sync + 'static,
     {
         (self.seen)(operation.name);
-        // In a box, so that every future that makes a call does not grow by it.
-        let exchange = Box::pin(self.exchange(operation, Input::erase(input)));
-        let answered = tokio::time::timeout(self.timeout, exchange).await;
+        let answered = tokio::time::timeout(self.timeout, self.exchange(operation, Input::erase(input))).await;
         let response = match answered {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return self.unclear(operation, &*error),

@@ -34,13 +34,13 @@ impl Directly {
 macro_rules! call {
     ($store:expr, $operation:ident, $call:expr, $is_final:expr) => {{
         let call = $call;
+        // Both in boxes, because what calls them would grow by what they are made of.
         let attempt = match (&$store.directly, call.as_input().clone().build()) {
-            (Some(directly), Ok(input)) => directly.to.attempt(&directly.$operation, input, $is_final).await,
+            (Some(directly), Ok(input)) => Box::pin(directly.to.attempt(&directly.$operation, input, $is_final)).await,
             _ => None,
         };
         match attempt {
             Some(answer) => answer,
-            // It is seldom needed and large, so it does not make every future that may call it large.
             None => Box::pin(call.send()).await,
         }
     }};
