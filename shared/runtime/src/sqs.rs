@@ -137,7 +137,8 @@ impl<Q: Queues, K: Clock> Batch<'_, Q, K> {
             }
         };
         let received = Received { times: times_received(&record), deadline: self.deadline };
-        let handled = AssertUnwindSafe(consumer.handle(message, &received)).catch_unwind().await;
+        // In a box: a sender's future is large, and a batch holds as many as it handles at once.
+        let handled = AssertUnwindSafe(Box::pin(consumer.handle(message, &received))).catch_unwind().await;
         match handled {
             Ok(Outcome::Done) => None,
             Ok(Outcome::Later { after_s }) => {
