@@ -88,19 +88,34 @@ impl fmt::Debug for Direct {
 impl Direct {
     /// Makes one attempt. `None` says that the SDK is to do it, whatever may have become of this attempt; an error is
     /// answered only where `is_final` says that it is the service's last word.
-    pub async fn attempt<I, O, E>(
-        &self,
-        operation: &Operation,
+    ///
+    /// In a box of no type, because the compiler has to look through whatever calls it.
+    pub fn attempt<'a, I, O, E>(
+        &'a self,
+        operation: &'a Operation,
         input: I,
-        is_final: impl FnOnce(&E) -> bool,
-    ) -> Option<Result<O, SdkError<E, HttpResponse>>>
+        is_final: impl FnOnce(&E) -> bool + Send + 'a,
+    ) -> BoxFuture<'a, Option<Result<O, SdkError<E, HttpResponse>>>>
     where
         I: fmt::Debug + Send + Sync + 'static,
         O: fmt::Debug + Send + Sync + 'static,
         E: std::error::Error + Send + Sync + 'static,
     {
+        Box::pin(self.once(operation, Input::erase(input), is_final))
+    }
+
+    async fn once<O, E>(
+        &self,
+        operation: &Operation,
+        input: Input,
+        is_final: impl FnOnce(&E) -> bool,
+    ) -> Option<Result<O, SdkError<E, HttpResponse>>>
+    where
+        O: fmt::Debug + Send + Sync + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+    {
         (self.seen)(operation.name);
-        let answered = tokio::time::timeout(self.timeout, self.exchange(operation, Input::erase(input))).await;
+        let answered = tokio::time::timeout(self.timeout, self.exchange(operation, input)).await;
         let response = match answered {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return self.unclear(operation, &*error),
