@@ -66,7 +66,7 @@ impl SqsQueues {
             }
         }
         let attempt = match (self.aws.direct_sqs(), request.as_input().clone().build()) {
-            (Some((sqs, operation)), Ok(input)) => Box::pin(sqs.attempt(operation, input, |_| false)).await,
+            (Some((sqs, operation)), Ok(input)) => sqs.attempt(operation, input, |_| false).await,
             _ => None,
         };
         let answered = match attempt {

@@ -4,7 +4,7 @@
 use super::{
     DynamoStore,
     attributes::{Item, name_of, size_of},
-    directly::call,
+    directly::{boxed, call},
     keys::Key,
 };
 use crate::{Result, StoreError};
@@ -452,7 +452,7 @@ impl DynamoStore {
                 let call = self.client.delete_item().table_name(table).set_key(Some(key.item()));
                 let call = call.set_condition_expression(condition).set_expression_attribute_names(names);
                 let call = call.set_expression_attribute_values(values);
-                match Box::pin(call.return_consumed_capacity(total).send()).await {
+                match boxed(call.return_consumed_capacity(total).send()).await {
                     Ok(answer) => Ok(self.written("DeleteItem", None, answer.consumed_capacity())),
                     Err(error) => self.not_written("DeleteItem", &error, |error| match error {
                         DeleteItemError::ConditionalCheckFailedException(refusal) => Some(refusal),
@@ -506,7 +506,7 @@ impl DynamoStore {
             .transact_write_items()
             .set_transact_items(Some(items?))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let outcome = Box::pin(asked.send()).await;
+        let outcome = boxed(asked.send()).await;
         let error = match outcome {
             Ok(answer) => {
                 let units = reported(answer.consumed_capacity.iter().flatten());

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::operation::{
     batch_write_item::BatchWriteItem, get_item::GetItem, put_item::PutItem, query::Query, update_item::UpdateItem,
 };
 use direct::{Direct, Operation};
+use futures::future::BoxFuture;
 
 /// The operations, read once from the SDK's descriptions.
 #[derive(Debug)]
@@ -29,19 +30,23 @@ impl Directly {
     }
 }
 
+/// What the SDK does, in a box of no type: it is large, seldom needed, and the compiler would look through it everywhere.
+pub(super) fn boxed<'a, T>(sent: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
+    Box::pin(sent)
+}
+
 /// Makes a call of the SDK, the first attempt directly. `$is_final` says which of the operation's errors are the
 /// service's last word; all others, and whatever else goes wrong, are the SDK's to try again.
 macro_rules! call {
     ($store:expr, $operation:ident, $call:expr, $is_final:expr) => {{
         let call = $call;
-        // Both in boxes, because what calls them would grow by what they are made of.
         let attempt = match (&$store.directly, call.as_input().clone().build()) {
-            (Some(directly), Ok(input)) => Box::pin(directly.to.attempt(&directly.$operation, input, $is_final)).await,
+            (Some(directly), Ok(input)) => directly.to.attempt(&directly.$operation, input, $is_final).await,
             _ => None,
         };
         match attempt {
             Some(answer) => answer,
-            None => Box::pin(call.send()).await,
+            None => boxed(call.send()).await,
         }
     }};
 }
