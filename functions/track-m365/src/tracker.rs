@@ -92,7 +92,8 @@ impl<S: Store, K: Kms> Tracker<S, K> {
             if killed_at.since_ms(self.clock.now()) < RESERVE_MS {
                 return None;
             }
-            match self.look(&scope, &campaign, &origin).await {
+            // In a box, because a look is more than the compiler lays out within another future.
+            match Box::pin(self.look(&scope, &campaign, &origin)).await {
                 // Another round was faster.
                 Ok(None) | Err(StoreError::Conflict) => None,
                 Ok(seen) => seen,
