@@ -7,6 +7,8 @@ use http::{HeaderMap, HeaderValue, header};
 pub(crate) const SESSION: &str = "__Host-session";
 /// Ties a sign-in at the organisation's provider to the browser in which it began.
 pub(crate) const SIGN_IN: &str = "__Host-sign-in";
+/// With which tenant's own provider people last signed in here: to that one a bookmark leads straight on.
+pub(crate) const TENANT: &str = "__Host-tenant";
 /// What the next page shows once.
 pub(crate) const FLASH: &str = "__Host-flash";
 /// Language, theme and digits.

@@ -8,7 +8,8 @@
 //!
 //! - A page of theirs signs somebody in to *their* tenant, with their own provider, to be told secrets there. So the way
 //!   to the provider begins on a page of ours only, which names the tenant, and goes on by itself only for those who
-//!   entered the address themselves.
+//!   named the tenant there, or entered the address themselves where they signed in before: a link in a mail looks like
+//!   a bookmark to us.
 //! - Their own answer of the provider (state and code) is opened in somebody else's browser, or that of somebody in theirs.
 //!   So a sign-in ends in the browser in which it began, which holds a cookie of its own.
 //! - Their provider sends somebody on to another one, to be shown its code (RFC 9700, section 4.4). So each integration
@@ -19,6 +20,7 @@ use crate::{
     cookies, origin,
     page::{Page, redirect},
     parts,
+    query::address,
     router::Routes,
     sign_in::{self, entered, let_in, with_next},
     view::View,
@@ -114,22 +116,28 @@ fn of(tenant: &TenantId) -> TenantScope {
     TenantScope::established(tenant.clone())
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Asked {
-    #[serde(default)]
     next: String,
+    /// Anything at all where the page is not to go on by itself.
+    stay: String,
 }
+
+/// For how long a browser knows where somebody signed in, in seconds.
+const REMEMBERED_S: i64 = 31_536_000;
 
 /// `GET /console/sign-in/{tenant}`.
 async fn choose<S: Kept, P: SecretSource + 'static, K: Kms + 'static>(
     State(organisation): State<Arc<Organisation<S, P, K>>>,
     headers: HeaderMap,
-    uri: Uri,
     Path(tenant): Path<TenantId>,
-    Query(Asked { next }): Query<Asked>,
+    Query(Asked { next, stay }): Query<Asked>,
 ) -> Answer<Response> {
     let console = &organisation.console;
-    let view = console.view(&headers, uri.path_and_query().map_or("/console/sign-in", |asked| asked.as_str()));
+    // Whoever is here and chooses another language comes back to this page, and not to the provider.
+    let here = address(&with_next(&format!("/console/sign-in/{tenant}"), &next), &[("stay", "1")]);
+    let view = console.view(&headers, &here);
     let scope = of(&tenant);
     let mut all = console.keys.store.integrations(&scope).await?;
     all.retain(|integration| SignIn::of(&scope, integration).is_some());
@@ -137,9 +145,12 @@ async fn choose<S: Kept, P: SecretSource + 'static, K: Kms + 'static>(
     if all.is_empty() {
         return Ok(unknown(&view, &next));
     }
-    let came_themselves = origin::leads_from_own(&headers, console.public_url.as_deref()) || origin::is_typed(&headers);
+    let was_here = cookies::read(&headers, cookies::TENANT) == Some(tenant.as_str());
+    let came_themselves =
+        origin::leads_from_own(&headers, console.public_url.as_deref()) || (was_here && origin::is_typed(&headers));
     if let [only] = &all[..]
         && came_themselves
+        && stay.is_empty()
     {
         let title = view.say("To your organisation's sign-in", "إلى صفحة دخول مؤسستك");
         return Ok(leave(&view, title, &link(&only.id)));
@@ -188,7 +199,7 @@ async fn begin<S: Kept, P: SecretSource + 'static, K: Kms + 'static>(
     headers: HeaderMap,
     uri: Uri,
     Path((tenant, id)): Path<(TenantId, IntegrationId)>,
-    Query(Asked { next }): Query<Asked>,
+    Query(Asked { next, .. }): Query<Asked>,
 ) -> Answer<Response> {
     let Organisation { console, flow } = &*organisation;
     let view = console.view(&headers, uri.path_and_query().map_or("/console/sign-in", |asked| asked.as_str()));
@@ -277,7 +288,11 @@ async fn ended<S: Kept, P: SecretSource + 'static, K: Kms + 'static>(
         seen_at: now,
     };
     let session_id = let_in(console, &session, id.to_string(), headers).await?;
-    Ok(entered(view, next, &session_id))
+    let mut response = entered(view, next, &session_id);
+    if let Some(cookie) = cookies::set(cookies::TENANT, pending.tenant.as_str(), Some(REMEMBERED_S)) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// The page that was asked for, if this browser waits for this answer of this integration.

@@ -53,7 +53,21 @@ pub(crate) fn local(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/console")?;
     let begins = rest.is_empty() || rest.starts_with('/') || rest.starts_with('?');
     let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\' && byte != b'"');
-    (begins && plain && !path.contains("//") && !path.contains("/..") && path.len() <= 1_000).then_some(path)
+    (begins && plain && !path.contains("//") && !has_dots(rest) && path.len() <= 1_000).then_some(path)
+}
+
+/// Whether browsers read a part of the path as this place or the one above: a dot may be written `%2e`, too.
+fn has_dots(path: &str) -> bool {
+    let parts = path.split(['?', '#']).next().unwrap_or_default().split('/');
+    parts.map(|part| part.to_ascii_lowercase().replace("%2e", ".")).any(|part| part == "." || part == "..")
+}
+
+/// As [`local`], for whoever has just signed in: no page that signs in, or out. One that leads on by itself to the provider
+/// of another tenant would find them come from a page of ours.
+pub(crate) fn onward(path: &str) -> Option<&str> {
+    let local = local(path)?;
+    let first = local.strip_prefix("/console")?.trim_start_matches('/').split(['/', '?', '#']).next()?;
+    (!first.starts_with("sign") && !first.contains('%')).then_some(local)
 }
 
 #[cfg(test)]
@@ -119,12 +133,35 @@ mod tests {
             "https://evil.example/console",
             "/console//evil.example",
             "/console/../v1/keys",
+            "/console/%2e%2E/v1/keys",
+            "/console/x/.%2e/keys",
+            "/console/./keys",
+            "/console/%2E",
             "/console/\\evil.example",
             "/console\r\nset-cookie: a=b",
             "javascript:alert(1)",
             "\\\\evil.example/console",
         ] {
             assert_eq!(local(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn nobody_who_signed_in_is_led_to_a_sign_in() {
+        for path in ["/console", "/console/", "/console?x=1", "/console/settings", "/console/templates/sign-in"] {
+            assert_eq!(onward(path), Some(path));
+        }
+        for path in [
+            "/console/sign-in",
+            "/console/sign-in?tenant=evil",
+            "/console/sign-in/evil/int_1",
+            "/console/signed-in/int_1?state=x",
+            "/console/%73ign-in/evil",
+            "/console/./sign-in/evil",
+            "/console/x/%2E./sign-in/evil",
+            "https://evil.example/",
+        ] {
+            assert_eq!(onward(path), None, "{path}");
         }
     }
 

@@ -197,7 +197,7 @@ where
 
 /// To the page that was asked for, with a new session.
 pub(crate) fn entered(view: &View, next: &str, id: &str) -> Response {
-    let target = origin::local(next).unwrap_or("/console");
+    let target = origin::onward(next).unwrap_or("/console");
     let mut response = redirect(&format!("{}{target}", view.base), None);
     if let Some(cookie) = cookies::set(cookies::SESSION, id, None) {
         response.headers_mut().append(header::SET_COOKIE, cookie);

@@ -116,6 +116,7 @@ async fn a_person_with_a_role_signs_in_and_it_is_remembered_who_did() {
     let entered = company.back(&query, &cookie).await;
     assert_eq!((entered.status, entered.location()), (303, "/base/console/keys?x=1"));
     assert_eq!(entered.cookie("__Host-sign-in").as_deref(), Some(""), "it is taken away");
+    assert_eq!(entered.cookie("__Host-tenant").as_deref(), Some("acme"), "a bookmark leads straight on from now on");
     let session = entered.cookie("__Host-session").unwrap();
     assert_eq!(session.len(), 43, "256 bits");
     let account = company.stage.get(&session, "/console/account").await.body;
@@ -259,14 +260,35 @@ async fn a_page_of_others_leads_nobody_through_a_sign_in() {
     }
     let led = company.look(page, "", "cross-site").await;
     assert!(!led.headers.contains_key("refresh") && led.body.contains("<bdi>acme</bdi>"), "{}", led.body);
-    for site in ["none", "same-origin"] {
-        let led = company.look(&format!("{page}?next=/console/keys"), "", site).await;
+    for (site, cookie) in [("none", "__Host-tenant=acme"), ("same-origin", "")] {
+        let led = company.look(&format!("{page}?next=/console/keys"), cookie, site).await;
         let onward = format!("0; url=/base{}?next=%2Fconsole%2Fkeys", company.door());
         assert_eq!((led.status, led.headers["refresh"].to_str().unwrap()), (200, onward.as_str()));
     }
+    // A link in a mail looks like a bookmark to us.
+    for cookie in ["", "__Host-tenant=other"] {
+        let led = company.look(page, cookie, "none").await;
+        assert!(!led.headers.contains_key("refresh") && led.body.contains("<bdi>acme</bdi>"), "{cookie}: {}", led.body);
+    }
+    // Whoever only chooses another language on the page comes back to the page.
+    let back = led.body.split_once("name=\"back\" value=\"").unwrap().1.split('"').next().unwrap();
+    let again = company.look(&back.replace("&amp;", "&"), "", "same-origin").await;
+    assert!(!again.headers.contains_key("refresh") && again.body.contains("<bdi>acme</bdi>"), "{}", again.body);
     // The form for it leads to the same page, for those without a bookmark.
     let named = company.look("/console/sign-in?tenant=%20ACME&next=/console/keys", "", "same-origin").await;
     assert_eq!((named.status, named.location()), (303, "/base/console/sign-in/acme?next=%2Fconsole%2Fkeys"));
+}
+
+#[tokio::test]
+async fn whoever_signs_in_is_not_sent_on_to_the_sign_in_of_others() {
+    let company = Company::new().await;
+    let (key, _) = company.stage.key("other", "*", 1).await;
+    for next in ["/console/sign-in/acme".to_owned(), company.door(), "/console/./sign-in/acme".to_owned()] {
+        let form = [("key", key.whole().expose()), ("next", next.as_str())];
+        let entered = company.stage.post_as("", "/console/sign-in", &form).await;
+        assert!(entered.cookie("__Host-session").is_some(), "{}", entered.body);
+        assert_eq!(entered.location(), "/base/console", "{next}");
+    }
 }
 
 #[tokio::test]
