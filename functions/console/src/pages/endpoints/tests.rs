@@ -491,6 +491,28 @@ async fn whoever_only_looks_sees_no_button_and_an_operator_only_those_of_theirs(
 }
 
 #[tokio::test]
+async fn an_operator_posts_the_test_event_and_none_of_their_own_making() {
+    let stage = Stage::new().await;
+    let endpoint = an_endpoint();
+    stage.store.save_integration(&scope("acme"), &endpoint, None, false, &audit()).await.unwrap();
+    let at = format!("/console/endpoints/{}/test", endpoint.id);
+    let (key, _) = stage.key("acme", "console:use endpoints:read endpoints:operate", 3).await;
+    let operator = stage.browser(&key).await;
+    let page = stage.get(&operator.session, &format!("{at}?type=order.created")).await;
+    assert!(page.status == 200 && !page.body.contains("name=\"data\""), "{}", page.body);
+    assert!(!page.body.contains("\"order.created\"") && page.body.contains("endpoint.test"), "{}", page.body);
+    // They are signed like any other, and a receiver cannot tell them from what happened.
+    for own in [("type", "order.created"), ("data", "{\"paid\": true}")] {
+        let refused = stage.post(&operator, &at, &[own]).await;
+        assert!(refused.status == 403 && refused.body.contains("endpoints:write"), "{own:?}: {}", refused.body);
+    }
+    assert_ne!(stage.post(&operator, &at, &[]).await.status, 403);
+    let admin = admin(&stage).await;
+    assert!(stage.get(&admin.session, &at).await.body.contains("name=\"data\""));
+    assert_ne!(stage.post(&admin, &at, &[("type", "order.created"), ("data", "{}")]).await.status, 403);
+}
+
+#[tokio::test]
 async fn types_of_events_are_registered_changed_and_forgotten() {
     let stage = Stage::new().await;
     let browser = admin(&stage).await;

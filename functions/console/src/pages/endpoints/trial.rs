@@ -50,10 +50,15 @@ struct Entered<'a> {
 pub(crate) async fn ask(Path(id): Path<IntegrationId>, visit: Visit, Query(chosen): Query<Chosen>) -> Answer<Page> {
     needs(&visit, Scope::EndpointsOperate)?;
     let (endpoint, types) = both(&visit, &id).await?;
-    let kind = if chosen.r#type.is_empty() { KIND } else { &chosen.r#type };
+    let kind = if chosen.r#type.is_empty() || !may_invent(&visit) { KIND } else { &chosen.r#type };
     let schema = types.iter().find(|known| known.kind.as_str() == kind).and_then(|known| known.schema.as_ref());
     let data = schema.and_then(|schema| serde_json::to_string_pretty(&sample::of(schema)).ok()).unwrap_or_default();
     Ok(form_page(&visit, &endpoint, &types, &Entered { kind, data: &data, problem: None, tested: None }))
+}
+
+/// Whether they may post events of their own making: those are signed like any other.
+fn may_invent(visit: &Visit) -> bool {
+    visit.may(Scope::EndpointsWrite)
 }
 
 async fn both(visit: &Visit, id: &IntegrationId) -> Asked<(EndpointView, Vec<EventTypeView>)> {
@@ -108,11 +113,18 @@ fn form_page(visit: &Visit, endpoint: &EndpointView, types: &[EventTypeView], en
         )) }
         @if let Some(problem) = entered.problem { (refusal(visit, problem, &shown)) }
         @if let Some(tested) = entered.tested { (result(visit, tested)) }
-        (samples(visit, endpoint, types, entered.kind))
+        @if may_invent(visit) { (samples(visit, endpoint, types, entered.kind)) }
         form.card.form method="post" action=(visit.link(&page(&endpoint.id, "/test"))) {
             (visit.token())
-            (kind.required().judged(errors).text(visit, Text::Code, entered.kind))
-            (data.judged(errors).text(visit, Text::CodeLines, entered.data))
+            @if may_invent(visit) {
+                (kind.required().judged(errors).text(visit, Text::Code, entered.kind))
+                (data.judged(errors).text(visit, Text::CodeLines, entered.data))
+            } @else {
+                p { (visit.say(
+                    "It is of the type endpoint.test and says that nothing happened. Events of your own need the scope endpoints:write.",
+                    "نوعه endpoint.test ويقول إن شيئًا لم يحدث. أما إرسال أحداث من عندك فيلزمه endpoints:write.",
+                )) }
+            }
             div.actions {
                 button.button type="submit" { (visit.say("Send", "إرسال")) }
                 a.button.second href=(visit.link(&back)) { (visit.say("To the endpoint", "إلى الويب هوك")) }
