@@ -43,7 +43,9 @@ async fn a_change_in_the_table_that_cannot_be_read_holds_no_event_up() {
     tenant.settled("spring").await;
     let partition = format!("T#{}#C#spring", tenant.id);
     let key = json!({"pk": {"S": partition}, "sk": {"S": "B#01JD0000000000000000000000#00007"}});
-    tenant.aws.set_text(&key, "st", "no state at all").await;
+    // A delivery that is over and of which all else is missing.
+    tenant.aws.set_text(&key, "c", "email").await;
+    tenant.aws.set_text(&key, "st", "d").await;
     tenant.send("spring", "email", &[tenant.address("after")]).await;
     await_until("both deliveries are told", async || match bus::deliveries(&tenant, "delivery.sent").len() {
         2 => Ok(()),

@@ -6,8 +6,8 @@
 
 mod api;
 mod assets;
-mod checklist;
 mod charts;
+mod checklist;
 mod cookies;
 mod faults;
 mod field;

@@ -3,7 +3,10 @@
 use crate::{
     assets, organisation,
     page::problem_page,
-    pages::{account, audit, campaigns, dashboard, endpoints, event_types, hooks, integrations, keys, logs, preflight, rules, settings, suppressions, templates},
+    pages::{
+        account, audit, campaigns, dashboard, endpoints, event_types, hooks, integrations, keys, logs, preflight,
+        rules, settings, suppressions, templates,
+    },
     sign_in,
     visit::{Console, Kept, asked},
 };
@@ -26,7 +29,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// What every answer carries.
-const HEADERS: [(HeaderName, &str); 8] = [
+const HEADERS: [(HeaderName, &str); 9] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -35,6 +38,8 @@ const HEADERS: [(HeaderName, &str); 8] = [
     (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    // A message that is shown must not tell its author so by a look-up of a name.
+    (HeaderName::from_static("x-dns-prefetch-control"), "off"),
     (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
 ];
 

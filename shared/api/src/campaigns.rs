@@ -212,7 +212,9 @@ pub struct RecipientBody {
 }
 
 /// Numbers and booleans are welcome as values and read as their text.
-pub(crate) fn scalars_as_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+pub(crate) fn scalars_as_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "must be a text, a number, true or false")]
     enum Scalar {

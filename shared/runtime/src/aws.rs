@@ -352,8 +352,8 @@ pub(crate) mod scripted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use store::Access as _;
     use serde_json::json;
+    use store::Access as _;
 
     #[test]
     fn calls_are_counted_by_service_and_operation_and_taken_once() {

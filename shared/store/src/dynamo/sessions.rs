@@ -69,12 +69,7 @@ impl Sessions for DynamoStore {
         }
     }
 
-    async fn sessions_of(
-        &self,
-        scope: &TenantScope,
-        of: &Principal,
-        now: Timestamp,
-    ) -> Result<Vec<(String, Session)>> {
+    async fn sessions_of(&self, scope: &TenantScope, of: &Principal, now: Timestamp) -> Result<Vec<(String, Session)>> {
         let listed = self.listed_sessions(scope, of).await?;
         let found = listed.iter().filter_map(|item| get_text(item, "sk")).map(|id_hash| async move {
             let session = self.session(id_hash, now).await?;

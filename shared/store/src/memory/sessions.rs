@@ -50,12 +50,7 @@ impl Sessions for MemoryStore {
         .await
     }
 
-    async fn sessions_of(
-        &self,
-        scope: &TenantScope,
-        of: &Principal,
-        now: Timestamp,
-    ) -> Result<Vec<(String, Session)>> {
+    async fn sessions_of(&self, scope: &TenantScope, of: &Principal, now: Timestamp) -> Result<Vec<(String, Session)>> {
         self.call("sessions_of", |state| {
             let is_theirs = |session: &Session| (&session.tenant, &session.principal) == (scope.tenant(), of);
             let all = state.sessions.0.iter().filter(|(_, session)| is_theirs(session) && !session.is_over(now));
