@@ -185,7 +185,10 @@ async fn an_admin_tries_the_sign_in_as_a_person_would() {
     let begun = start().await;
     let url = reqwest::Url::parse(begun["authorization_url"].as_str().unwrap()).unwrap();
     let state = url.query_pairs().find(|(name, _)| name == "state").unwrap().1;
-    let page = open(&format!("{}/v1/sign-in/callback?code=made-up&state={state}", tenant.stack.api_url), "en").await;
+    // It has to say whose it is: this provider's answers do (RFC 9207).
+    let made_up = [("code", "made-up"), ("state", &state), ("iss", &provider.issuer)];
+    let made_up = reqwest::Url::parse_with_params(&format!("{}/v1/sign-in/callback", tenant.stack.api_url), made_up);
+    let page = open(made_up.unwrap().as_str(), "en").await;
     assert_eq!(page.status, 400);
     assert!(page.text.contains("did not exchange"), "{}", page.text);
     let tested = tenant.get(&path).await.expect(200)["last_test"].clone();

@@ -19,14 +19,16 @@ export const job = async ({ page, say }) => {
 
   // Live: what a test on another page leaves in the log comes by itself; not while it is paused.
   await page.goto(link("/logs?type=probe"));
-  const rows = page.locator("tbody[data-tail] tr");
-  const before = await rows.count();
+  const newest = page.locator("tbody[data-tail] tr th a").first();
+  const before = await newest.getAttribute("href");
   assert.ok(await page.locator("[data-tail-pause]").isVisible());
   const other = await page.context().newPage();
   await other.goto(link(""));
   await other.locator("td.actions form[action$='/test'] button").first().click();
+  await other.locator(".toast").waitFor();
   await other.close();
-  await page.waitForFunction((count) => document.querySelectorAll("tbody[data-tail] tr").length > count, before);
+  await page.bringToFront();
+  await page.waitForFunction((href) => document.querySelector("tbody[data-tail] tr th a").getAttribute("href") !== href, before, { polling: 250 });
   await page.click("[data-tail-pause]");
   assert.equal(await page.locator("[data-tail-said]").innerText(), "Paused.");
   assert.equal(await page.locator("[data-tail-pause]").innerText(), "Resume");
