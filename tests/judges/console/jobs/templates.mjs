@@ -14,7 +14,11 @@ const HOSTILE = `<p id="here" style="color: rgb(1, 2, 3)">here</p><script>parent
 const hostile = async ({ people, say }) => {
   const page = await people.newPage();
   const asked = [];
-  page.on("request", (request) => request.url().includes("evil.example") && asked.push(request.url()));
+  // What the policy forbids never comes this far; Playwright tells of it as a request all the same.
+  await page.route("https://evil.example/**", (route) => {
+    asked.push(route.request().url());
+    return route.abort();
+  });
   await page.goto(link("/templates/new"));
   const title = await page.title();
   await page.fill("[name='texts.en.subject']", "x");
@@ -25,7 +29,7 @@ const hostile = async ({ people, say }) => {
   await frame.locator("#here").waitFor();
   await frame.locator("#out").click();
   await frame.locator("#send").click();
-  await page.waitForTimeout(500);
+  await page.evaluate(() => fetch(location.href).then((answer) => answer.text()));
   assert.deepEqual(asked, [], "nothing is loaded from elsewhere");
   assert.equal(await page.title(), title, "no script ran");
   assert.ok(page.url().endsWith("/templates/new"), "nothing leads away");
