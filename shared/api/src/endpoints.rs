@@ -345,11 +345,11 @@ pub struct EndpointSecretShown {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EndpointTest {
-    /// Its type; `endpoint.test` when left out.
+    /// Its type; `endpoint.test` when left out. Another asks for `endpoints:write`: it would pass for a real event.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub kind: Option<EventType>,
-    /// Its data; a few words when left out.
+    /// Its data; a few words when left out. With it, too, `endpoints:write` is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub data: Option<Value>,

@@ -105,6 +105,16 @@ fn schema() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Whether there is a whole number in it of more than 53 bits.
+fn is_beyond_binary(data: &Value) -> bool {
+    match data {
+        Value::Number(number) => number.as_i64().is_none_or(|it| it.unsigned_abs() > 1 << 53) && !number.is_f64(),
+        Value::Array(items) => items.iter().any(is_beyond_binary),
+        Value::Object(fields) => fields.values().any(is_beyond_binary),
+        _ => false,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
 
@@ -120,6 +130,10 @@ proptest! {
         prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{:?}, {:?}", ours.err(), theirs.err());
         let (Ok(ours), Ok(theirs)) = (ours, theirs) else { return Ok(()) };
         for data in data {
+            // The oracle divides by a step with a fraction in binary, where such numbers are not exact.
+            if schema.to_string().contains("multipleOf") && is_beyond_binary(&data) {
+                continue;
+            }
             let faults = ours.faults(&data);
             prop_assert_eq!(faults.is_empty(), theirs.is_valid(&data), "{:?} of {}", faults, data);
         }
