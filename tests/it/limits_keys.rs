@@ -64,7 +64,8 @@ async fn a_key_over_its_limit_is_told_when_to_come_again_and_no_other_key_is_hin
     assert!(refused.header("ratelimit").is_some());
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
-    assert!(passed >= 10, "a burst of ten is allowed: {passed}");
+    // What another instance of the authorizer has leased and not used is not there for this one: at most half a burst.
+    assert!(passed >= 5, "of a burst of ten, half is always allowed: {passed}");
     for unhindered in [&neighbour, &other, &tenant] {
         unhindered.get("/v1/campaigns").await.expect(200);
     }
